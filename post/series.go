@@ -21,3 +21,24 @@ type Point struct {
 	Authors  uint64    `json:"authors"`  // distinct voices: authors, or posts whose author is unknown
 	Score    float64   `json:"score"`    // mean sentiment of the distinct posts, −1 to 1
 }
+
+// Dimensions says by what, besides the agency, a series query is broken down.
+type Dimensions struct {
+	Issue      bool
+	TouchPoint bool
+	Platform   bool
+	Language   bool
+}
+
+// SeriesQuery asks for the points of series in From ≤ minute < To.
+//
+// A dimension that is not in By is summed over, and is empty in the points. A
+// post without an issue (or touch point) belongs to no point of a query by
+// issue (or touch point), so an empty field of a Series always means "all".
+type SeriesQuery struct {
+	From, To time.Time
+	By       Dimensions
+	Agency   string        // only this agency; empty: every agency
+	Issue    string        // only posts with this issue; empty: every post
+	Step     time.Duration // width of a point, whole minutes; 0: one minute. Points start at multiples of Step since 1970
+}
