@@ -14,13 +14,15 @@ type automaton struct {
 	code [256]uint8
 	cell []cell
 	fail []int32 // the state of the longest proper suffix
-	hit  []int32 // the nearest state, itself included, where a pattern ends; 0 is none
 	also []int32 // by state where a pattern ends: the next such on the failure chain
 	term []int32 // by state where a pattern ends: the index of the pattern
 }
 
 // cell holds what a step reads together.
-type cell struct{ base, check int32 }
+type cell struct {
+	base, check int32
+	hit         int32 // the nearest state, itself included, where a pattern ends; 0 is none
+}
 
 // root is the start state; cell 0 stays unused so that 0 can mean none.
 const root = 1
@@ -67,7 +69,6 @@ func buildAutomaton(patterns []string) automaton {
 	}
 	a.cell = grid.cells
 	a.fail = make([]int32, len(a.cell))
-	a.hit = make([]int32, len(a.cell))
 	a.also = make([]int32, len(a.cell))
 	a.term = make([]int32, len(a.cell))
 	for _, n := range queue[1:] { // breadth first: shallower states are complete
@@ -77,10 +78,10 @@ func buildAutomaton(patterns []string) automaton {
 			a.fail[n.state] = a.next(a.fail[n.parent], n.by)
 		}
 		fail := a.fail[n.state]
-		a.hit[n.state] = a.hit[fail]
+		a.cell[n.state].hit = a.cell[fail].hit
 		if first := order[n.lo]; len(patterns[first]) == n.depth {
-			a.hit[n.state] = n.state
-			a.also[n.state] = a.hit[fail]
+			a.cell[n.state].hit = n.state
+			a.also[n.state] = a.cell[fail].hit
 			a.term[n.state] = first
 		}
 	}

@@ -35,13 +35,27 @@ func crowd(r *rand.Rand, words []string, n int) []Query {
 	return queries
 }
 
-func texts(r *rand.Rand, words []string, n int) []Doc {
+// texts makes posts of 140 characters of which the given share of words occurs
+// in queries, with a handle or hashtag every dozen words.
+func texts(r *rand.Rand, queried []string, share float64, n int) []Doc {
+	everyday := vocabulary(r, 5000)
 	docs := make([]Doc, n)
 	for i := range docs {
 		var b strings.Builder
 		for b.Len() < 140 {
+			words := everyday
+			if r.Float64() < share {
+				words = queried
+			}
 			b.WriteString(words[min(r.IntN(len(words)), r.IntN(len(words)))])
-			b.WriteString([]string{" ", " ", " ", " ", ", ", ". ", " @", " #"}[r.IntN(8)])
+			switch r.IntN(12) {
+			case 0:
+				b.WriteString([]string{" @", " #"}[r.IntN(2)])
+			case 1, 2:
+				b.WriteString([]string{", ", ". "}[r.IntN(2)])
+			default:
+				b.WriteByte(' ')
+			}
 		}
 		docs[i].Text = b.String()[:140]
 	}
@@ -49,16 +63,19 @@ func texts(r *rand.Rand, words []string, n int) []Doc {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	for _, agencies := range []int{12, 1000} {
+	for _, c := range []struct {
+		agencies int
+		share    float64
+	}{{12, 0.2}, {1000, 0.2}, {1000, 1}} {
 		r := rand.New(rand.NewPCG(1, 2))
 		words := vocabulary(r, 20_000)
-		s, err := Compile(crowd(r, words, agencies))
+		s, err := Compile(crowd(r, words, c.agencies))
 		if err != nil {
 			b.Fatal(err)
 		}
-		docs := texts(r, words, 1024)
+		docs := texts(r, words, c.share, 1024)
 		m := s.NewMatcher()
-		b.Run(fmt.Sprintf("agencies=%d", agencies), func(b *testing.B) {
+		b.Run(fmt.Sprintf("agencies=%d/queried=%v", c.agencies, c.share), func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(140)
 			for i := 0; b.Loop(); i++ {
@@ -88,7 +105,7 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs := append(texts(r, words, 64), Doc{Text: "Überfüllte Straßen, 税務署, часы ＠x"})
+	docs := append(texts(r, words, 0.5, 64), Doc{Text: "Überfüllte Straßen, 税務署, часы ＠x"})
 	m := s.NewMatcher()
 	for i := range docs {
 		m.Match(&docs[i]) // warm up the buffers

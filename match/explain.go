@@ -57,7 +57,7 @@ func (m *Matcher) locate(folded []byte, from []int32, yield func(term int32, fir
 	state := int32(root)
 	for i, c := range folded {
 		state = a.next(state, c)
-		for h := a.hit[state]; h != 0; h = a.also[h] {
+		for h := a.cell[state].hit; h != 0; h = a.also[h] {
 			t := m.set.terms[a.term[h]]
 			first, last := i-len(t.pattern)+2, i-1 // past the boundary before, before the one after
 			if t.prefix {

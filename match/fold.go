@@ -190,8 +190,9 @@ func (f *folder) endWord(at int) {
 	}
 }
 
-// asciiWord folds the ASCII characters that are part of words; 0 is for others.
-var asciiWord = func() (t [utf8.RuneSelf]byte) {
+// asciiWord folds the ASCII characters that are part of words; 0 is for all
+// other bytes.
+var asciiWord = func() (t [256]byte) {
 	for c := range t {
 		switch {
 		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
@@ -206,21 +207,39 @@ var asciiWord = func() (t [utf8.RuneSelf]byte) {
 // add folds one text.
 func (f *folder) add(s string) {
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if b := asciiWord[c]; b != 0 {
-				f.words = append(f.words, b)
-				if f.track {
-					f.wordFrom = append(f.wordFrom, int32(i))
-				}
-			} else {
-				f.ascii(s, i)
-			}
+		switch c := s[i]; {
+		case asciiWord[c] != 0:
+			i = f.run(s, i)
+		case c == space:
+			f.endWord(i)
 			i++
-			continue
+		case c < utf8.RuneSelf:
+			f.ascii(s, i)
+			i++
+		default:
+			i += f.rune(s, i)
 		}
-		i += f.rune(s, i)
 	}
+}
+
+// run folds the ASCII letters and digits from s[i] and gives the offset after
+// them. Most text is such runs, so the loop keeps what it touches in registers.
+func (f *folder) run(s string, i int) int {
+	words, from := f.words, i
+	for ; i < len(s); i++ {
+		b := asciiWord[s[i]]
+		if b == 0 {
+			break
+		}
+		words = append(words, b)
+	}
+	f.words = words
+	if f.track {
+		for ; from < i; from++ {
+			f.wordFrom = append(f.wordFrom, int32(from))
+		}
+	}
+	return i
 }
 
 // ascii folds an ASCII character at s[i] that is no part of a word.
@@ -303,6 +322,11 @@ func (f *folder) sigil(s string, i int, sign byte, size int) {
 	start := len(f.tags)
 	f.pushTag(i, sign)
 	for j := i + size; j < len(s); {
+		if b := asciiWord[s[j]]; b != 0 {
+			f.pushTag(j, b)
+			j++
+			continue
+		}
 		r, n := utf8.DecodeRuneInString(s[j:])
 		k, out := f.fold(r)
 		switch {

@@ -141,9 +141,15 @@ func (m *Matcher) begin() {
 func (m *Matcher) scan(text []byte) {
 	a := &m.set.auto
 	state := int32(root)
-	for _, c := range text {
-		state = a.next(state, c)
-		for h := a.hit[state]; h != 0; h = a.also[h] {
+	for i := 0; i < len(text); i++ {
+		state = a.next(state, text[i])
+		if state == root { // no pattern begins inside a word: skip its rest
+			for i+1 < len(text) && text[i+1] > space {
+				i++
+			}
+			continue
+		}
+		for h := a.cell[state].hit; h != 0; h = a.also[h] {
 			m.note(a.term[h])
 		}
 	}
