@@ -16,17 +16,16 @@ var update = flag.Bool("update", false, "rewrite the expected files of testdata"
 
 // house is a configuration with one of everything the loader promises.
 type house struct {
-	Name    string            `yaml:"name"`
-	Log     logging           `yaml:"log"`
-	Kafka   kafka             `yaml:"kafka"`
-	Store   store             `yaml:"store"`
-	Rooms   []room            `yaml:"rooms"`
-	Labels  map[string]string `yaml:"labels"`
-	Doors   map[string]*room  `yaml:"doors"`
-	Cellar  *room             `yaml:"cellar"`
-	Extra   any               `yaml:"extra"`
-	Hidden  string            `yaml:"-"`
-	private int
+	Name   string            `yaml:"name"`
+	Log    logging           `yaml:"log"`
+	Kafka  kafka             `yaml:"kafka"`
+	Store  store             `yaml:"store"`
+	Rooms  []room            `yaml:"rooms"`
+	Labels map[string]string `yaml:"labels"`
+	Doors  map[string]*room  `yaml:"doors"`
+	Cellar *room             `yaml:"cellar"`
+	Extra  any               `yaml:"extra"`
+	Hidden string            `yaml:"-"`
 }
 
 type logging struct {
