@@ -12,6 +12,7 @@ const (
 	SourceStalled  SourceState = "stalled"  // connected but silent for longer than its stall time-out
 	SourceGap      SourceState = "gap"      // posts between GapFrom and At may be missing
 	SourceFinished SourceState = "finished" // read to its end (files)
+	SourceFailed   SourceState = "failed"   // ended by a fault that no restart can mend
 )
 
 // SourceHealth is one row of the health log of a source.
