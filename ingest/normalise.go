@@ -168,7 +168,8 @@ func isControl(r rune) bool {
 	return r < 0x20 && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0
 }
 
-// cut gives the first runes of s that fit into limit bytes.
+// cut gives the first runes of s that fit into limit bytes, as a copy, lest a
+// short text keep a long one in memory.
 func cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -176,7 +177,7 @@ func cut(s string, limit int) string {
 	for limit > 0 && !utf8.RuneStart(s[limit]) {
 		limit--
 	}
-	return s[:limit]
+	return strings.Clone(s[:limit])
 }
 
 // language keeps the primary subtag of a language tag, as ISO 639 has it.
