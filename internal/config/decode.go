@@ -76,7 +76,7 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string) bool {
 // fresh makes a value that starts from its defaults.
 func fresh(t reflect.Type) reflect.Value {
 	p := reflect.New(t)
-	if d, ok := p.Interface().(defaulter); ok {
+	if d, ok := reflect.TypeAssert[defaulter](p); ok {
 		d.SetDefaults()
 	}
 	return p

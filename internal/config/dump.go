@@ -68,7 +68,7 @@ func dumpCustom(v reflect.Value) (*yaml.Node, error) {
 			return text(m.String()), nil
 		}
 	}
-	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
+	if m, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
 		word, err := m.MarshalText()
 		if err != nil || len(word) > 0 || v.Kind() != reflect.Struct {
 			return text(string(word)), err

@@ -254,8 +254,7 @@ func TestAliasesAreBounded(t *testing.T) {
 	} {
 		var n nest
 		err := LoadBytes(name, []byte(doc), &n, Options{})
-		var e *Error
-		if !errors.As(err, &e) {
+		if e, ok := errors.AsType[*Error](err); !ok {
 			t.Errorf("%s: got %v", name, err)
 		} else if len(e.Faults) > 12_000 {
 			t.Errorf("%s: %d faults", name, len(e.Faults))

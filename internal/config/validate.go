@@ -60,8 +60,7 @@ func validatorOf(v reflect.Value) (Validator, bool) {
 	if v.CanAddr() {
 		v = v.Addr()
 	}
-	validator, ok := v.Interface().(Validator)
-	return validator, ok
+	return reflect.TypeAssert[Validator](v)
 }
 
 // locate records a fault that a component found in a value and finds out who

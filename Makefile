@@ -1,0 +1,84 @@
+# Outcry: build, test, lint, run, dist. `make help` lists everything.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GO        ?= go
+FUZZTIME  ?= 10s
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+# The binary is static and the same whoever builds it.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+
+# golangci-lint bundles staticcheck, depguard and the others of .golangci.yml;
+# it is built once (two minutes on two cores) and kept under its version.
+LINTER_VERSION := v2.15.0
+LINTER         := bin/tools/golangci-lint-$(LINTER_VERSION)
+
+.PHONY: help build run test lint dist setup test-race test-kafka test-browser fuzz bench check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/outcry, static, with the version stamped in
+	@mkdir -p bin
+	$(BUILD) -o bin/outcry ./cmd/outcry
+
+setup: build ## fetch the embedded ClickHouse engine, once for this user
+	bin/outcry setup
+
+run: setup ## everything in one process tree, playing the demo
+	bin/outcry run --demo
+
+test: setup ## unit, whole-pipeline and crash tests
+	OUTCRY_TEST_ENGINE=required $(GO) test -timeout 15m ./...
+
+test-race: setup ## the same under the race detector (needs a C compiler)
+	OUTCRY_TEST_ENGINE=required CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+
+test-kafka: setup ## bus and pipeline against a real Apache Kafka (OUTCRY_TEST_KAFKA, or Maven and Java 17)
+	OUTCRY_TEST_ENGINE=required test/kafka/run.sh $(GO) test -timeout 15m ./bus/... ./test/...
+
+fuzz: ## every fuzz test for FUZZTIME (10s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
+	  for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$$file"); do \
+	    echo "== $$(dirname "$$file") $$name"; \
+	    $(GO) test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME); \
+	  done; \
+	done
+
+$(LINTER):
+	@mkdir -p $(@D)
+	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINTER_VERSION)
+	@mv $(@D)/golangci-lint $@
+
+lint: $(LINTER) ## format, vet, staticcheck, direction of imports, shell scripts
+	$(GO) vet ./...
+	$(LINTER) run ./...
+	@if command -v shellcheck >/dev/null; then shellcheck $$(git ls-files '*.sh' .ci/run); \
+	  else echo "shellcheck is not installed: shell scripts not checked"; fi
+
+bench: setup ## the whole pipeline on this machine
+	bin/outcry bench
+
+check: build ## are the shipped configurations right?
+	bin/outcry check --config configs/outcry.yaml
+	bin/outcry check --config configs/production.yaml
+
+dist: ## a tarball for each platform, with checksums
+	@rm -rf dist && mkdir -p dist
+	@for platform in $(PLATFORMS); do \
+	  name="outcry-$(VERSION)-$${platform/\//-}"; \
+	  echo "$$name"; \
+	  mkdir -p "dist/$$name"; \
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o "dist/$$name/outcry" ./cmd/outcry; \
+	  cp -R README.md docs configs "dist/$$name/"; \
+	  tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -czf "dist/$$name.tar.gz" "$$name"; \
+	  rm -r "dist/$$name"; \
+	done
+	@cd dist && sha256sum -- *.tar.gz >SHA256SUMS && cat SHA256SUMS
+
+clean: ## remove what the build made; data stays
+	rm -rf bin dist
