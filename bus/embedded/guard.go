@@ -1,0 +1,112 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	// maxFrame is the largest request let through; ours are below 1.1 MB. The
+	// broker allocates what a frame says that it holds.
+	maxFrame = 8 << 20
+
+	// minFrame is the least that a request can be: key, version, correlation,
+	// client id.
+	minFrame = 10
+
+	// maxKey is the last API that the broker knows; it panics beyond.
+	maxKey = 92
+)
+
+// listenUnix gives the listener of the broker in the form that kfake asks for.
+func listenUnix(path string, metrics *Metrics) func(network, address string) (net.Listener, error) {
+	return func(string, string) (net.Listener, error) {
+		ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			return nil, err
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			_ = ln.Close()
+			return nil, err
+		}
+		return &guardListener{Listener: ln, metrics: metrics}, nil
+	}
+}
+
+// guardListener wraps connections so that no frame reaches the broker that
+// would bring it down.
+type guardListener struct {
+	net.Listener
+	metrics *Metrics
+}
+
+func (l *guardListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &guardConn{Conn: conn, metrics: l.metrics}, nil
+}
+
+// Addr is what clients are told to dial; they dial the socket whatever it says.
+func (l *guardListener) Addr() net.Addr { return embeddedAddr{} }
+
+type embeddedAddr struct{}
+
+func (embeddedAddr) Network() string { return "unix" }
+func (embeddedAddr) String() string  { return "embedded:9092" }
+
+// guardConn reads frame by frame: the size and the API key are checked before
+// the broker sees a byte of the frame. A refused frame ends the connection.
+type guardConn struct {
+	net.Conn
+	metrics *Metrics
+
+	header  [6]byte // size and API key
+	pending []byte  // of header, still to be passed on
+	body    int     // bytes of the frame after header, still to be passed on
+}
+
+func (c *guardConn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if len(c.pending) == 0 && c.body == 0 {
+		if _, err := io.ReadFull(c.Conn, c.header[:]); err != nil {
+			return 0, err
+		}
+		size, err := checkFrame(c.header)
+		if err != nil {
+			c.metrics.refusedFrames.Inc()
+			_ = c.Conn.Close()
+			return 0, err
+		}
+		c.pending, c.body = c.header[:], size-2
+	}
+	if len(c.pending) > 0 {
+		n := copy(p, c.pending)
+		c.pending = c.pending[n:]
+		return n, nil
+	}
+	n, err := c.Conn.Read(p[:min(len(p), c.body)])
+	c.body -= n
+	return n, err
+}
+
+// checkFrame gives the size that the frame says it has, if it may pass.
+func checkFrame(header [6]byte) (int, error) {
+	size := binary.BigEndian.Uint32(header[:4])
+	if size < minFrame || size > maxFrame {
+		return 0, fmt.Errorf("frame of %d bytes refused", size)
+	}
+	key := int16(binary.BigEndian.Uint16(header[4:]))
+	if key < 0 || key > maxKey || kmsg.RequestForKey(key) == nil {
+		return 0, fmt.Errorf("request with API key %d refused", key)
+	}
+	return int(size), nil
+}

@@ -1,0 +1,132 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"outcry/bus/internal/offsets"
+)
+
+// maintain drops old data and watches the disk until ctx ends. The broker's own
+// cleaner does not start after a restart.
+func (b *Broker) maintain(ctx context.Context, cluster *kfake.Cluster, carry *carrier, l *limits, disk *diskWatch) {
+	b.metrics.capBytes.Set(float64(b.cfg.MaxBytes))
+	retention := time.NewTicker(b.cfg.RetentionInterval)
+	defer retention.Stop()
+	space := time.NewTicker(diskInterval)
+	defer space.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-space.C:
+			disk.check()
+		case <-retention.C:
+			for topic, limit := range l.compacted() {
+				if err := carry.topic(ctx, topic, limit); err != nil && ctx.Err() == nil {
+					b.log.Error("the latest of each key was not carried forward, will try again", "topic", topic, "error", err)
+				}
+			}
+			cluster.ApplyRetention()
+			b.metrics.logBytes.Set(float64(dirSize(logDir(b.cfg.Dir))))
+		}
+	}
+}
+
+// dirSize adds up the files below dir; what vanishes meanwhile counts nothing.
+func dirSize(dir string) int64 {
+	var size int64
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+		return nil
+	})
+	return size
+}
+
+// carrier keeps the latest message of every key of a compacted topic: it
+// publishes it again before retention by size reaches it. Unlike compaction it
+// only ever appends, so that a crash loses nothing. A key that is written while
+// it is carried may fall back to the value before; for a cursor that means to
+// read a little again.
+type carrier struct {
+	admin   *admin
+	dir     string
+	carried map[string]int64 // partition directory → end of its log when last carried
+}
+
+func (c *carrier) topic(ctx context.Context, topic string, limit topicLimit) error {
+	for p := range int(limit.partitions) {
+		name := topic + "-" + strconv.Itoa(p)
+		if dirSize(filepath.Join(c.dir, "partitions", name)) < limit.keep/2 {
+			continue
+		}
+		found, err := offsets.Of(ctx, c.admin.client, topic, p)
+		if err != nil {
+			return err
+		}
+		// Once half of the log is newer than what was carried, carry again.
+		b := found[p]
+		if b.End-c.carried[name] < (b.End-b.First)/2 {
+			continue
+		}
+		if err := c.carry(ctx, topic, p); err != nil {
+			return fmt.Errorf("partition %d: %w", p, err)
+		}
+		if c.carried == nil {
+			c.carried = map[string]int64{}
+		}
+		c.carried[name] = b.End
+	}
+	return nil
+}
+
+func (c *carrier) carry(ctx context.Context, topic string, partition int) error {
+	latest := map[string][]byte{}
+	err := offsets.Each(ctx, c.admin.client, topic, partition, func(key, value []byte) {
+		if value == nil {
+			delete(latest, string(key))
+		} else {
+			latest[string(key)] = value
+		}
+	})
+	if err != nil {
+		return err
+	}
+	var records []kafka.Record
+	size := 0
+	for key, value := range latest {
+		records = append(records, kafka.Record{Key: kafka.NewBytes([]byte(key)), Value: kafka.NewBytes(value)})
+		if size += len(key) + len(value); size > 512<<10 {
+			if err := c.publish(ctx, topic, partition, records); err != nil {
+				return err
+			}
+			records, size = nil, 0
+		}
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	return c.publish(ctx, topic, partition, records)
+}
+
+func (c *carrier) publish(ctx context.Context, topic string, partition int, records []kafka.Record) error {
+	res, err := c.admin.client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
+	})
+	if err == nil {
+		err = res.Error
+	}
+	return err
+}

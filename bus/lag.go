@@ -1,0 +1,37 @@
+package bus
+
+import (
+	"context"
+
+	"outcry/bus/internal/offsets"
+)
+
+// Lag tells how many messages of the topic the group has yet to commit, over
+// all partitions. A group that never committed has all of them before it.
+func (c *Client) Lag(ctx context.Context, group, topic string) (int64, error) {
+	n, err := c.partitions(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	partitions := make([]int, n)
+	for i := range partitions {
+		partitions[i] = i
+	}
+	ends, err := offsets.Of(ctx, c.kafka, topic, partitions...)
+	if err != nil {
+		return 0, err
+	}
+	done, err := offsets.Committed(ctx, c.kafka, group, topic, partitions...)
+	if err != nil {
+		return 0, err
+	}
+	var lag int64
+	for _, p := range partitions {
+		at, ok := done[p]
+		if !ok || at < ends[p].First || at > ends[p].End {
+			at = ends[p].First // where the group would read on
+		}
+		lag += ends[p].End - at
+	}
+	return lag, nil
+}
