@@ -203,7 +203,7 @@ func (l *loader) decodeMap(n *yaml.Node, v reflect.Value, path string) bool {
 // not be.
 func (l *loader) eachKey(n *yaml.Node, path string, fn func(key string, line int, value *yaml.Node)) {
 	seen := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && !l.full(); i += 2 {
 		k, value := n.Content[i], n.Content[i+1]
 		switch {
 		case k.Kind != yaml.ScalarNode:
@@ -236,6 +236,9 @@ func (l *loader) decodeSlice(n *yaml.Node, v reflect.Value, path string) bool {
 	}
 	list := reflect.MakeSlice(v.Type(), 0, len(n.Content))
 	for i, item := range n.Content {
+		if l.full() {
+			return false
+		}
 		at := fmt.Sprintf("%s[%d]", path, i)
 		l.lines[at] = item.Line
 		element := fresh(v.Type().Elem()).Elem()

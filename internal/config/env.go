@@ -28,7 +28,7 @@ func (l *loader) override(root reflect.Value, opts Options) {
 		o := &overriding{loader: l, variable: name, value: value}
 		if !o.apply(root, "", rest) {
 			known := variables(root, strings.TrimSuffix(opts.EnvPrefix, "_"), 0)
-			l.faults = append(l.faults, LocatedFault{Env: name, Problem: unknown("key", name, known)})
+			l.record(LocatedFault{Env: name, Problem: unknown("key", name, known)})
 		}
 	}
 }

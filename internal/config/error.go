@@ -53,11 +53,10 @@ func sorted(faults []LocatedFault) []LocatedFault {
 	slices.SortStableFunc(faults, func(a, b LocatedFault) int {
 		return cmp.Or(cmp.Compare(a.Env, b.Env), cmp.Compare(a.Line, b.Line))
 	})
-	var out []LocatedFault
-	for _, f := range faults {
-		if !slices.Contains(out, f) {
-			out = append(out, f)
-		}
-	}
-	return out
+	seen := map[LocatedFault]bool{}
+	return slices.DeleteFunc(faults, func(f LocatedFault) bool {
+		again := seen[f]
+		seen[f] = true
+		return again
+	})
 }

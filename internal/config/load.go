@@ -14,9 +14,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFileSize bounds a configuration file: the largest (a list of some ten
-// thousand agencies) stays well below.
-const maxFileSize = 8 << 20
+const (
+	// maxFileSize bounds a configuration file: the largest (a list of some ten
+	// thousand agencies) stays well below.
+	maxFileSize = 8 << 20
+	// maxFaults bounds what is reported: who has more has given the wrong file.
+	maxFaults = 200
+)
 
 // Options says how to load.
 type Options struct {
@@ -108,14 +112,29 @@ func (l *loader) err() error {
 	if len(l.faults) == 0 {
 		return nil
 	}
-	return &Error{Faults: sorted(l.faults)}
+	faults := sorted(l.faults)
+	if l.full() {
+		faults = append(faults, LocatedFault{File: l.file, Problem: "there may be more faults; mend these first"})
+	}
+	return &Error{Faults: faults}
 }
 
 // fault records a fault of the file.
 func (l *loader) fault(path string, line int, format string, args ...any) {
 	l.broken[path] = true
-	l.faults = append(l.faults, LocatedFault{File: l.file, Line: line, Key: path, Problem: fmt.Sprintf(format, args...)})
+	l.record(LocatedFault{File: l.file, Line: line, Key: path, Problem: fmt.Sprintf(format, args...)})
 }
+
+// record keeps a fault, up to the bound.
+func (l *loader) record(f LocatedFault) {
+	if l.full() {
+		return
+	}
+	l.faults = append(l.faults, f)
+}
+
+// full tells whether enough faults were found to stop looking.
+func (l *loader) full() bool { return len(l.faults) >= maxFaults }
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\n\s*)?line (\d+): `)
 

@@ -256,9 +256,26 @@ func TestAliasesAreBounded(t *testing.T) {
 		err := LoadBytes(name, []byte(doc), &n, Options{})
 		if e, ok := errors.AsType[*Error](err); !ok {
 			t.Errorf("%s: got %v", name, err)
-		} else if len(e.Faults) > 12_000 {
+		} else if len(e.Faults) > maxFaults+1 {
 			t.Errorf("%s: %d faults", name, len(e.Faults))
 		}
+	}
+}
+
+// TestManyFaults: a wrong file is refused in good time and with few words.
+func TestManyFaults(t *testing.T) {
+	var doc strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&doc, "key%d: x\n", i)
+	}
+	var h house
+	err := LoadBytes("wrong.yaml", []byte(doc.String()), &h, Options{})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != maxFaults+1 || lines[maxFaults] != "wrong.yaml: there may be more faults; mend these first" {
+		t.Errorf("%d lines, the last is %q", len(lines), lines[len(lines)-1])
 	}
 }
 

@@ -81,7 +81,7 @@ func (l *loader) locate(path, problem string) {
 	if !given {
 		f.Problem += " (not set)"
 	}
-	l.faults = append(l.faults, f)
+	l.record(f)
 }
 
 // settles puts the place that set path into f, if it was set.
