@@ -24,7 +24,7 @@ type input struct {
 	*bufio.Reader
 	total  int64 // size as it is stored, 0 when unknown
 	raw    atomic.Int64
-	stream bool // no file of its own: cannot be read again
+	stream bool           // no file of its own: cannot be read again
 	pipe   *io.PipeReader // what a stream is read through, else nil
 	closes []func()
 }

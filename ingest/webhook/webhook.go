@@ -131,6 +131,9 @@ func (w *Webhook) Close() error {
 func (w *Webhook) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(w.cfg.Path, w.receive)
+	if w.cfg.Path == "/" {
+		return mux
+	}
 	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
 		w.fail(rw, http.StatusNotFound, "posts are received at "+w.cfg.Path)
 	})
