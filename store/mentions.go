@@ -307,7 +307,7 @@ func (s *Store) MentionsByKey(ctx context.Context, keys []post.Key) ([]post.Stor
 	}
 	places, err := s.pick(ctx, `SELECT agency, time, post_key, toDateTime64(0, 3, 'UTC')
 FROM mention_keys
-WHERE post_key IN (`+list(keys[:min(len(keys), maxLimit)])+`)
+WHERE post_key IN `+keySet(keys[:min(len(keys), maxLimit)])+`
 ORDER BY time DESC, post_key, agency`, nil)
 	if err != nil {
 		return nil, err

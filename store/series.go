@@ -123,7 +123,7 @@ func pointsQuery(q post.SeriesQuery, limit int) (sql string, args []any, err err
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `SELECT %s,
-       fromUnixTimestamp(intDiv(toInt64(toUnixTimestamp(minute)), {step:Int64}) * {step:Int64}, 'UTC') AS t,
+       toDateTime(intDiv(toInt64(toUnixTimestamp(minute)), {step:Int64}) * {step:Int64}, 'UTC') AS t,
        uniqCombined64Merge(posts), uniqCombined64Merge(negative), uniqCombined64Merge(voices), uniqCombined64Merge(levels)
 FROM series_1m
 WHERE %s

@@ -2,9 +2,10 @@ package store
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -56,7 +57,7 @@ var emptyTarget = newTarget("mentions",
 // column of this package holds.
 var forever = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// keysPerQuery bounds the keys in the text of one query: 20 bytes each, within
+// keysPerQuery bounds the keys in the text of one query: 11 bytes each, within
 // the 256 kB that ClickHouse parses.
 const keysPerQuery = 10_000
 
@@ -126,7 +127,7 @@ func (s *Store) withdrawInserted(ctx context.Context, mentions []post.Mention) e
 func (s *Store) tombstones(ctx context.Context, keys []post.Key) (tombstones, error) {
 	found := tombstones{}
 	for chunk := range slices.Chunk(keys, keysPerQuery) {
-		err := s.query(ctx, "withdraw", "SELECT post_key, max(before) FROM deletes WHERE post_key IN ("+list(chunk)+") GROUP BY post_key", nil,
+		err := s.query(ctx, "withdraw", "SELECT post_key, max(before) FROM deletes WHERE post_key IN "+keySet(chunk)+" GROUP BY post_key", nil,
 			func(rows driver.Rows) error {
 				var key uint64
 				var before time.Time
@@ -182,7 +183,7 @@ func (s *Store) rowsBefore(ctx context.Context, keys []post.Key, withdrawn tombs
 	sql := `SELECT agency, time, post_key, version, platform, source, arrived, stored_at
 FROM mentions FINAL
 WHERE NOT withdrawn AND (agency, time, post_key) IN (
-    SELECT agency, time, post_key FROM ` + s.layout.local("mention_keys") + ` WHERE post_key IN (` + list(keys) + `))`
+    SELECT agency, time, post_key FROM ` + s.layout.local("mention_keys") + ` WHERE post_key IN ` + keySet(keys) + `)`
 	var found []storedRow
 	err := s.query(ctx, "withdraw", sql, nil, func(rows driver.Rows) error {
 		var r storedRow
@@ -225,17 +226,14 @@ func (s *Store) insertTombstones(ctx context.Context, withdrawn tombstones, keys
 	})
 }
 
-// list writes keys for an IN clause. Numbers cannot carry SQL, and as a
-// parameter this many would not fit into an address.
-func list(keys []post.Key) string {
-	var b strings.Builder
-	b.Grow(21 * len(keys))
-	var digits [20]byte
-	for i, key := range keys {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(strconv.AppendUint(digits[:0], uint64(key), 10))
+// keySet writes keys as the right side of an IN. As base64 they cost ClickHouse a
+// quarter of what reading as many numbers does, and cannot carry SQL; as a
+// parameter they would not fit into an address.
+func keySet(keys []post.Key) string {
+	raw := make([]byte, 0, 8*len(keys))
+	for _, key := range keys {
+		raw = binary.LittleEndian.AppendUint64(raw, uint64(key))
 	}
-	return b.String()
+	return "(SELECT reinterpretAsUInt64(substring(base64Decode('" + base64.StdEncoding.EncodeToString(raw) +
+		"'), number * 8 + 1, 8)) FROM numbers(" + strconv.Itoa(len(keys)) + "))"
 }
