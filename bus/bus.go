@@ -57,6 +57,7 @@ type Client struct {
 	net       *network
 	transport *kafka.Transport
 	kafka     *kafka.Client
+	owner     membership    // how Own takes part in a group
 	inflight  chan struct{} // a token for each produce request under way
 
 	mu        sync.Mutex
@@ -83,6 +84,7 @@ func New(cfg Config, deps Deps) (*Client, error) {
 		metrics:   deps.Metrics,
 		net:       n,
 		transport: n.transport(),
+		owner:     ownership(),
 		inflight:  make(chan struct{}, cfg.MaxInFlight),
 		producers: map[string]*Producer{},
 	}

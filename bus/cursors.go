@@ -33,12 +33,8 @@ func (s *Cursors) Load(ctx context.Context, instance string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("load cursor of %s: %w", instance, err)
 	}
-	numbers := make([]int, n)
-	for i := range numbers {
-		numbers[i] = i
-	}
 	cursor := ""
-	err = offsets.Each(ctx, s.client.kafka, s.topic, partitionOf([]byte(instance), numbers), func(key, value []byte) {
+	err = offsets.Each(ctx, s.client.kafka, s.topic, partitionOf([]byte(instance), numbers(n)), func(key, value []byte) {
 		if string(key) == instance {
 			cursor = string(value)
 		}

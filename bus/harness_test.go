@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -100,6 +101,12 @@ func newTopic(t testing.TB, addrs []string, partitions int, settings ...kafka.Co
 
 func adminOf(t testing.TB, addrs []string) *kafka.Client {
 	transport := &kafka.Transport{}
+	if path, ok := strings.CutPrefix(addrs[0], "unix://"); ok {
+		addrs = []string{"embedded:9092"}
+		transport.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		}
+	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &kafka.Client{Addr: kafka.TCP(addrs...), Timeout: 10 * time.Second, Transport: transport}
 }
@@ -215,4 +222,3 @@ func metric(t testing.TB, reg *prometheus.Registry, name string) float64 {
 	}
 	return sum
 }
-

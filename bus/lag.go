@@ -2,21 +2,36 @@ package bus
 
 import (
 	"context"
+	"errors"
+
+	"github.com/segmentio/kafka-go"
 
 	"outcry/bus/internal/offsets"
 )
 
 // Lag tells how many messages of the topic the group has yet to commit, over
-// all partitions. A group that never committed has all of them before it.
+// all partitions. A group that never committed has all of them before it. What
+// is only temporary (a coordinator that moves) is asked again, for as long as a
+// request may take.
 func (c *Client) Lag(ctx context.Context, group, topic string) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
+	defer cancel()
+	retry := c.newRetry()
+	for {
+		lag, err := c.lag(ctx, group, topic)
+		var refused kafka.Error
+		if err == nil || !errors.As(err, &refused) || !refused.Temporary() || !retry.wait(ctx) {
+			return lag, err
+		}
+	}
+}
+
+func (c *Client) lag(ctx context.Context, group, topic string) (int64, error) {
 	n, err := c.partitions(ctx, topic)
 	if err != nil {
 		return 0, err
 	}
-	partitions := make([]int, n)
-	for i := range partitions {
-		partitions[i] = i
-	}
+	partitions := numbers(n)
 	ends, err := offsets.Of(ctx, c.kafka, topic, partitions...)
 	if err != nil {
 		return 0, err

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,8 @@ func (c *Client) join(ctx context.Context, m membership, each func(*assignment))
 		return err
 	}
 	var running atomic.Int32
+	var forgetting sync.WaitGroup
+	defer forgetting.Wait()
 	defer func() { leaveGroup(group, conns, &running, m.leave) }()
 
 	log := c.log.With("group", m.group, "topic", m.topic)
@@ -68,7 +71,7 @@ func (c *Client) join(ctx context.Context, m membership, each func(*assignment))
 		return err
 	}
 	retry := c.newRetry()
-	began, brief := time.Time{}, 0
+	began, brief, member := time.Time{}, 0, ""
 	for {
 		gen, err := group.Next(ctx)
 		switch {
@@ -78,6 +81,10 @@ func (c *Client) join(ctx context.Context, m membership, each func(*assignment))
 			continue // the coordinator paces this
 		case err != nil:
 			log.Warn("cannot join the group yet", "error", err)
+			if former := member; former != "" {
+				member = ""
+				forgetting.Go(func() { c.forget(ctx, m, former) })
+			}
 			if !retry.wait(ctx) {
 				return ctx.Err()
 			}
@@ -93,7 +100,7 @@ func (c *Client) join(ctx context.Context, m membership, each func(*assignment))
 		} else if brief == 1 {
 			retry.reset()
 		}
-		began = time.Now()
+		began, member = time.Now(), gen.MemberID
 		partitions := gen.Assignments[m.topic]
 		log.Debug("joined the group", "generation", gen.ID, "partitions", len(partitions))
 		each(&assignment{gen: gen, partitions: partitions, running: &running})
@@ -114,6 +121,24 @@ func (c *Client) awaitTopic(ctx context.Context, topic string) error {
 		}
 		if !retry.wait(ctx) {
 			return ctx.Err()
+		}
+	}
+}
+
+// forget has the group drop the member that this process was before it lost the
+// coordinator: the library joins as another, and the group would wait for the
+// former until its session ends. Its functions have all returned by then.
+func (c *Client) forget(ctx context.Context, m membership, member string) {
+	ctx, cancel := context.WithTimeout(ctx, m.session)
+	defer cancel()
+	retry := c.newRetry()
+	for {
+		_, err := c.kafka.LeaveGroup(ctx, &kafka.LeaveGroupRequest{
+			GroupID: m.group,
+			Members: []kafka.LeaveGroupRequestMember{{ID: member}},
+		})
+		if err == nil || !retry.wait(ctx) {
+			return // or the group knows it no more
 		}
 	}
 }

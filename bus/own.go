@@ -3,19 +3,24 @@ package bus
 import (
 	"context"
 	"encoding/binary"
+	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 )
 
-// The owner of a task is missed after ownerSession, and another takes over.
-const (
-	ownerSession   = 10 * time.Second
-	ownerRebalance = 12 * time.Second
-	ownerHeartbeat = time.Second
-	ownerLeave     = 5 * time.Second
-)
+// ownership is how a process takes part in a group that has one owner. A killed
+// owner is missed after the session, and another takes over.
+func ownership() membership {
+	return membership{
+		session:   10 * time.Second,
+		rebalance: 12 * time.Second,
+		heartbeat: time.Second,
+		leave:     5 * time.Second,
+	}
+}
 
 // Own runs fn while this process is the member of the group that owns partition
 // 0 of the topic. The context of fn ends as soon as ownership is in doubt; fn
@@ -29,55 +34,55 @@ const (
 // successor: what fn does must bear that. A member that joins does not take
 // the task from its owner, though fn is interrupted for the moment.
 func (c *Client) Own(ctx context.Context, group, topic string, fn func(ctx context.Context) error) error {
-	metrics := c.metrics.group(group, topic)
-	metrics.owner.Set(0)
-	log := c.log.With("group", group, "topic", topic)
-	sticky := &ownerBalancer{}
-	return c.join(ctx, membership{
-		group: group, topic: topic,
-		session: ownerSession, rebalance: ownerRebalance, heartbeat: ownerHeartbeat, leave: ownerLeave,
-		balancers: []kafka.GroupBalancer{sticky},
-	}, func(a *assignment) {
-		metrics.generations.Inc()
-		if !ownsFirst(a.partitions) {
-			log.Info("standing by")
-			return
-		}
-		sticky.owned.Store(int64(a.gen.ID))
-		log.Info("took ownership", "generation", a.gen.ID)
-		a.start(func(gen context.Context) {
-			metrics.owner.Set(1)
-			defer metrics.owner.Set(0)
-			run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-			defer cancel()
-			defer context.AfterFunc(gen, cancel)()
-			retry := c.newRetry()
-			for {
-				began := time.Now()
-				err := fn(run)
-				if gen.Err() != nil {
-					log.Info("gave up ownership", "generation", a.gen.ID)
-					return
-				}
-				log.Warn("the owner's task ended, will start again", "error", err)
-				if time.Since(began) > c.cfg.BackoffMax {
-					retry.reset()
-				}
-				if !retry.wait(run) {
-					return
-				}
-			}
-		})
-	})
+	o := &ownerTask{client: c, fn: fn, metrics: c.metrics.group(group, topic), log: c.log.With("group", group, "topic", topic)}
+	o.metrics.owner.Set(0)
+	m := c.owner
+	m.group, m.topic, m.balancers = group, topic, []kafka.GroupBalancer{&o.balancer}
+	return c.join(ctx, m, o.generation)
 }
 
-func ownsFirst(partitions []kafka.PartitionAssignment) bool {
-	for _, p := range partitions {
-		if p.ID == 0 {
-			return true
+type ownerTask struct {
+	client   *Client
+	fn       func(ctx context.Context) error
+	balancer ownerBalancer
+	metrics  groupMetrics
+	log      *slog.Logger
+}
+
+func (o *ownerTask) generation(a *assignment) {
+	o.metrics.generations.Inc()
+	owns := slices.ContainsFunc(a.partitions, func(p kafka.PartitionAssignment) bool { return p.ID == 0 })
+	if !owns {
+		o.log.Info("standing by")
+		return
+	}
+	o.balancer.owned.Store(int64(a.gen.ID))
+	a.start(o.run)
+}
+
+// run runs fn, again whenever it returns, until gen ends.
+func (o *ownerTask) run(gen context.Context) {
+	o.log.Info("took ownership")
+	defer o.log.Info("gave up ownership")
+	o.metrics.owner.Set(1)
+	defer o.metrics.owner.Set(0)
+	ctx, cancel := context.WithCancel(gen)
+	defer cancel()
+	retry := o.client.newRetry()
+	for {
+		began := time.Now()
+		err := o.fn(ctx)
+		if gen.Err() != nil {
+			return
+		}
+		o.log.Warn("the owner's task ended, will start again", "error", err)
+		if time.Since(began) > o.client.cfg.BackoffMax {
+			retry.reset()
+		}
+		if !retry.wait(gen) {
+			return
 		}
 	}
-	return false
 }
 
 // ownerBalancer gives everything to one member: the one that owned it last, so
@@ -117,4 +122,3 @@ func claim(m kafka.GroupMember) uint64 {
 	}
 	return binary.BigEndian.Uint64(m.UserData)
 }
-

@@ -45,16 +45,13 @@ func (*payload) Close() error { return nil }
 // split sorts messages by partition. Those without a key share one partition,
 // drawn for each call, so that they travel in few requests.
 func split(msgs []Message, pending []int32, partitions int) [][]int32 {
-	numbers := make([]int, partitions)
-	for i := range numbers {
-		numbers[i] = i
-	}
+	all := numbers(partitions)
 	parts := make([][]int32, partitions)
 	keyless := rand.IntN(partitions)
 	for _, i := range pending {
 		p := keyless
 		if msgs[i].Key != nil {
-			p = partitionOf(msgs[i].Key, numbers)
+			p = partitionOf(msgs[i].Key, all)
 		}
 		parts[p] = append(parts[p], i)
 	}
@@ -62,7 +59,16 @@ func split(msgs []Message, pending []int32, partitions int) [][]int32 {
 }
 
 // partitionOf places a key as Kafka's own clients do, so that whatever else
-// writes a key puts it beside ours. numbers are those of all partitions.
-func partitionOf(key []byte, numbers []int) int {
-	return kafka.Murmur2Balancer{Consistent: true}.Balance(kafka.Message{Key: key}, numbers...)
+// writes a key puts it beside ours.
+func partitionOf(key []byte, partitions []int) int {
+	return kafka.Murmur2Balancer{Consistent: true}.Balance(kafka.Message{Key: key}, partitions...)
+}
+
+// numbers gives the partitions 0 to n−1.
+func numbers(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
