@@ -21,6 +21,7 @@ const (
 	queueTimeout   = 30 * time.Second // how long a query waits for a slot
 	maxStatement   = 16 << 20         // bytes of SQL, inserted data not counted
 	maxInsertHead  = 1 << 20          // bytes within which an INSERT in a body must reach its data
+	bodyBuffer     = 16 << 10         // bytes of a body read at once, and enough for the head of nearly every INSERT
 	chunkSize      = 256 << 10        // bytes of inserted data handed to the engine at once
 	drainOnError   = 16 << 20         // bytes of a failed insert read and thrown away, so that the client gets to read the answer
 	killRetryPause = 200 * time.Millisecond
@@ -33,6 +34,7 @@ type front struct {
 	dir   string // of the engine: every connection has to name it
 	token string
 	slots chan struct{} // one for each query that may run at once
+	stall time.Duration
 	guard *guard
 	about about
 	log   *slog.Logger
@@ -44,7 +46,7 @@ type about struct{ name, version, timezone string }
 // newFront asks the engine for what the front has to know. root stays the
 // caller's.
 func newFront(lib *chdb, root *conn, dir, token string, queries int, log *slog.Logger) (*front, error) {
-	f := &front{lib: lib, dir: dir, token: token, slots: make(chan struct{}, queries), log: log}
+	f := &front{lib: lib, dir: dir, token: token, slots: make(chan struct{}, queries), stall: stallTimeout, log: log}
 	row, err := list(root, "SELECT arrayJoin([displayName(), version(), timezone()])")
 	if err != nil || len(row) != 3 {
 		return nil, fmt.Errorf("ask the engine for its version: %w", err)
@@ -96,7 +98,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only GET, HEAD and POST", http.StatusMethodNotAllowed)
 		return
 	}
-	q, err := newQuery(w, r)
+	q, err := newQuery(w, r, f.stall)
 	if err != nil {
 		fail(w, err)
 		return

@@ -16,6 +16,7 @@ type output struct {
 	encoder encoder
 	data    io.Writer // what the engine gives goes here
 	tag     string    // marks the error in an answer that had begun
+	stall   time.Duration
 	begun   bool
 }
 
@@ -25,7 +26,7 @@ func (q *query) answer(w http.ResponseWriter, format string, sum summary, elapse
 	h.Set("X-ClickHouse-Format", format)
 	h.Set("Content-Type", contentType(format))
 	h.Set("X-ClickHouse-Summary", sum.header(elapsed))
-	o := &output{w: w, conn: http.NewResponseController(w), tag: rand.Text()[:16]}
+	o := &output{w: w, conn: http.NewResponseController(w), tag: rand.Text()[:16], stall: q.stall}
 	h.Set("X-ClickHouse-Exception-Tag", o.tag)
 	var err error
 	if o.encoder, err = newEncoder(patientWriter{o}, q.transport.encoding); err != nil {
@@ -57,7 +58,7 @@ func (p patientWriter) Write(b []byte) (int, error) {
 	p.begun = true
 	written := 0
 	for len(b) > 0 {
-		if err := p.conn.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+		if err := p.conn.SetWriteDeadline(time.Now().Add(p.stall)); err != nil {
 			return written, fmt.Errorf("set a deadline: %w", err)
 		}
 		n, err := p.w.Write(b[:min(len(b), blockSize)])

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"sort"
 	"strings"
 	"time"
 
@@ -23,9 +22,10 @@ type query struct {
 	settings  []param
 	database  string
 	format    string // where the statement names none
-	readonly  bool   // asked by GET
-	whole     bool   // answer only when the query is over (wait_end_of_query)
-	revision  bool   // the client speaks a revision of the protocol
+	stall     time.Duration
+	readonly  bool // asked by GET
+	whole     bool // answer only when the query is over (wait_end_of_query)
+	revision  bool // the client speaks a revision of the protocol
 	body      *bufio.Reader
 	out       *output // set when the answer begins
 	transport transport
@@ -52,7 +52,8 @@ var urlParameters = map[string]bool{
 var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
 // newQuery reads the URL and the headers of a request; its body is read later.
-func newQuery(w http.ResponseWriter, r *http.Request) (*query, error) {
+// stall is how long a client may send nothing.
+func newQuery(w http.ResponseWriter, r *http.Request, stall time.Duration) (*query, error) {
 	values := r.URL.Query()
 	header := func(name, header string) string {
 		if v := values.Get(name); v != "" {
@@ -65,6 +66,7 @@ func newQuery(w http.ResponseWriter, r *http.Request) (*query, error) {
 		sql:      values.Get("query"),
 		database: header("database", "X-ClickHouse-Database"),
 		format:   header("default_format", "X-ClickHouse-Format"),
+		stall:    stall,
 		readonly: r.Method != http.MethodPost,
 		whole:    isSet(values.Get("wait_end_of_query")),
 		revision: values.Get("client_protocol_version") != "",
@@ -83,8 +85,9 @@ func newQuery(w http.ResponseWriter, r *http.Request) (*query, error) {
 	if err := q.takeSettings(values); err != nil {
 		return nil, err
 	}
-	body, err := requestBody(&patientReader{r.Body, http.NewResponseController(w)}, r.Header.Get("Content-Encoding"), isSet(values.Get("decompress")))
-	q.body = bufio.NewReaderSize(body, 64<<10)
+	slow := &patientReader{r.Body, http.NewResponseController(w), stall}
+	body, err := requestBody(slow, r.Header.Get("Content-Encoding"), isSet(values.Get("decompress")))
+	q.body = bufio.NewReaderSize(body, bodyBuffer)
 	return q, err
 }
 
@@ -106,35 +109,31 @@ func (q *query) takeSettings(values map[string][]string) error {
 		}
 		q.settings = append(q.settings, param{name, value})
 	}
-	// readonly comes last: after it nothing may be set.
-	sort.Slice(q.settings, func(i, j int) bool {
-		a, b := q.settings[i].name, q.settings[j].name
-		if (a == "readonly") != (b == "readonly") {
-			return b == "readonly"
-		}
-		return a < b
-	})
 	return nil
 }
 
-// configure prepares the engine's connection for the query.
+// configure prepares the engine's connection for the query. What libchdb
+// switches on for people at a prompt is switched off, as on a server.
 func (q *query) configure(c *conn, tag string) error {
 	var set strings.Builder
-	set.WriteString("SET log_comment=" + quote(tag))
+	set.WriteString("SET implicit_select=0, allow_introspection_functions=0, log_comment=" + quote(tag))
+	readonly := "0"
 	for _, s := range q.settings {
-		if s.name != "readonly" {
+		if s.name == "readonly" {
+			readonly = s.value
+		} else {
 			set.WriteString(", " + s.name + "=" + quote(s.value))
 		}
+	}
+	if q.readonly && readonly == "0" {
+		readonly = "2"
 	}
 	statements := []string{set.String()}
 	if q.database != "" && q.database != "default" {
 		statements = append(statements, "USE "+quoteIdentifier(q.database))
 	}
-	// After readonly nothing else can be set, so it is a statement of its own.
-	if last := len(q.settings) - 1; last >= 0 && q.settings[last].name == "readonly" {
-		statements = append(statements, "SET readonly="+quote(q.settings[last].value))
-	} else if q.readonly {
-		statements = append(statements, "SET readonly=2")
+	if readonly != "0" { // last, for after it nothing can be set
+		statements = append(statements, "SET readonly="+quote(readonly))
 	}
 	for _, sql := range statements {
 		r, err := c.query(sql, "Null", nil)
@@ -166,15 +165,9 @@ func (q *query) readStatement() (insertion, bool, error) {
 		}
 		q.sql += "\n"
 	} else {
-		q.body = bufio.NewReaderSize(q.body, maxInsertHead)
-		head, err := q.body.Peek(maxInsertHead)
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
-			return insertion{}, false, badBody(err)
-		}
-		if in, ok := splitInsert(string(head)); ok {
-			q.sql = string(head[:in.data])
-			_, _ = q.body.Discard(in.data)
-			return in, true, nil
+		in, ok, err := q.peekInsert()
+		if ok || err != nil {
+			return in, ok, err
 		}
 	}
 	rest, err := io.ReadAll(io.LimitReader(q.body, maxStatement+1))
@@ -184,11 +177,40 @@ func (q *query) readStatement() (insertion, bool, error) {
 	if q.sql += string(rest); len(q.sql) > maxStatement {
 		return insertion{}, false, refuse(proto.ErrQueryIsTooLarge, "the statement is longer than %d bytes", maxStatement)
 	}
+	if _, any := (&lexer{sql: q.sql}).next(); !any {
+		return insertion{}, false, refuse(proto.ErrSyntaxError, "Empty query")
+	}
+	return insertion{}, false, nil
+}
+
+// peekInsert looks whether the body begins with an INSERT that brings its data,
+// and goes to the data where it does.
+func (q *query) peekInsert() (insertion, bool, error) {
+	// The end of a format's name is certain only before the end of what is seen.
+	const margin = 256
+	for _, size := range []int{bodyBuffer, maxInsertHead} {
+		if q.body.Size() < size {
+			q.body = bufio.NewReaderSize(q.body, size)
+		}
+		head, err := q.body.Peek(size)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return insertion{}, false, badBody(err)
+		}
+		in, ok := splitInsert(string(head))
+		if ok && (err != nil || in.data < size-margin) {
+			q.sql = string(head[:in.data])
+			_, _ = q.body.Discard(in.data)
+			return in, true, nil
+		}
+		if first, _ := (&lexer{sql: string(head)}).next(); err != nil || !first.is("INSERT") {
+			return insertion{}, false, nil
+		}
+	}
 	return insertion{}, false, nil
 }
 
 func (q *query) prepend(s string) {
-	q.body = bufio.NewReaderSize(io.MultiReader(strings.NewReader(s), q.body), 64<<10)
+	q.body = bufio.NewReaderSize(io.MultiReader(strings.NewReader(s), q.body), bodyBuffer)
 }
 
 // badBody is the answer to a body that broke off or does not unpack.
@@ -198,12 +220,13 @@ func badBody(err error) error {
 
 // patientReader reads a body from a client that may be slow but must not stop.
 type patientReader struct {
-	body io.Reader
-	conn *http.ResponseController
+	body  io.Reader
+	conn  *http.ResponseController
+	stall time.Duration
 }
 
 func (p *patientReader) Read(b []byte) (int, error) {
-	if err := p.conn.SetReadDeadline(time.Now().Add(stallTimeout)); err != nil {
+	if err := p.conn.SetReadDeadline(time.Now().Add(p.stall)); err != nil {
 		return 0, fmt.Errorf("set a deadline: %w", err)
 	}
 	n, err := p.body.Read(b)
