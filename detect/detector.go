@@ -68,6 +68,23 @@ func (d *Detector) Update(bin int64, y float64) Verdict {
 	return v
 }
 
+// Hold judges a closed bin without learning it: for times when part of what is
+// counted may be missing. The bin still belongs to the windows that follow.
+func (d *Detector) Hold(bin int64, y float64) Verdict {
+	if bin < d.next {
+		return Verdict{}
+	}
+	v, _, _ := d.judge(bin, y)
+	d.next = bin + 1
+	return v
+}
+
+// Expected is what the bin would bring in normal times, from what is known now.
+func (d *Detector) Expected(bin int64) float64 {
+	c := d.clock
+	return d.level() * d.profile.factor(c.at(bin*d.m.binSeconds, d.m.location))
+}
+
 // update is Update that also tells what was expected of the bin alone.
 func (d *Detector) update(bin int64, y float64) (Verdict, float64) {
 	if bin < d.next {
@@ -84,10 +101,7 @@ func (d *Detector) Peek(bin int64, counts []float64) Verdict {
 	scratch := *d
 	var v Verdict
 	for i, y := range counts {
-		if b := bin + int64(i); b >= scratch.next {
-			v, _, _ = scratch.judge(b, y)
-			scratch.next = b + 1
-		}
+		v = scratch.Hold(bin+int64(i), y)
 	}
 	return v
 }

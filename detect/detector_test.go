@@ -295,6 +295,27 @@ func TestPeekForetellsUpdate(t *testing.T) {
 	}
 }
 
+// A held bin is judged like any other and teaches nothing.
+func TestHoldDoesNotLearn(t *testing.T) {
+	c := newCrowd(13, 4)
+	d, bin := trained(c, 10*hour)
+	before := *d
+	var v Verdict
+	for range 20 {
+		v = d.Hold(bin, 60)
+		bin++
+	}
+	if v.Surprise < level || d.Next() != bin {
+		t.Errorf("a burst in held bins has a surprise of %.1f, next bin %d", v.Surprise, d.Next()-bin)
+	}
+	if d.a != before.a || d.b != before.b || d.voices != before.voices || d.learned != before.learned {
+		t.Error("a held bin was learned")
+	}
+	if e := before.Expected(before.next); math.Abs(e-before.level()*before.profile.factor(before.clock.at(before.next*60, time.UTC))) > 1e-12 || e <= 0 {
+		t.Errorf("expected %v", e)
+	}
+}
+
 func TestLateBinIsIgnored(t *testing.T) {
 	d, bin := trained(newCrowd(9, 4), 0)
 	before := *d

@@ -1,0 +1,182 @@
+package alert
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"outcry/alert/notify"
+	"outcry/post"
+)
+
+// everyReceiver stands for all receivers in an entry of the notification log.
+const everyReceiver = "*"
+
+// desk tells the receivers of changes, each at its own pace and in order, and
+// writes to the notification log what became of it.
+type desk struct {
+	log     *slog.Logger
+	metrics *Metrics
+	notes   Notes
+	retry   notify.RetryConfig
+	now     func() time.Time
+
+	counters map[string]*counter
+	names    []string
+}
+
+// counter is where changes wait for one receiver.
+type counter struct {
+	receiver notify.Receiver
+	waiting  queue[post.AlertChange]
+}
+
+func newDesk(d Deps, retry notify.RetryConfig, log *slog.Logger) *desk {
+	k := &desk{log: log, metrics: d.Metrics, notes: d.Store, retry: retry, now: d.Now, counters: map[string]*counter{}}
+	for _, r := range d.Receivers {
+		k.counters[r.Name] = &counter{receiver: r, waiting: newQueue[post.AlertChange]()}
+		k.names = append(k.names, r.Name)
+	}
+	return k
+}
+
+// tell queues a change for a receiver.
+func (k *desk) tell(receiver string, c post.AlertChange) {
+	q := k.counters[receiver]
+	k.metrics.queued(receiver, q.waiting.add(c))
+}
+
+// tellAll queues a change for every receiver.
+func (k *desk) tellAll(c post.AlertChange) {
+	for _, name := range k.names {
+		k.tell(name, c)
+	}
+}
+
+// run serves the receivers until ctx ends.
+func (k *desk) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, name := range k.names {
+		wg.Go(func() { k.serve(ctx, k.counters[name]) })
+	}
+	wg.Wait()
+}
+
+func (k *desk) serve(ctx context.Context, q *counter) {
+	for {
+		c, left, ok := q.waiting.next(ctx)
+		if !ok {
+			return
+		}
+		k.metrics.queued(q.receiver.Name, left)
+		k.deliver(ctx, q.receiver, c)
+	}
+}
+
+// deliver tells one receiver of one change. Its acceptance is written before
+// the next change is told, so a crash repeats one change at most.
+func (k *desk) deliver(ctx context.Context, r notify.Receiver, c post.AlertChange) {
+	err := notify.Deliver(ctx, k.retry, r, c, func(attempt int, err error) {
+		note := post.Notification{At: k.now(), Change: c.ID, Receiver: r.Name, Status: statusSent, Attempt: attempt}
+		if err == nil {
+			k.metrics.notified(r.Name, statusSent)
+			k.mustWrite(ctx, note)
+			return
+		}
+		note.Status, note.Reason = statusFailed, err.Error()
+		k.metrics.notified(r.Name, statusFailed)
+		k.log.Warn("notification failed", "receiver", r.Name, "change", c.ID, "attempt", attempt, "permanent", notify.IsPermanent(err), "error", err)
+		if err := k.write(ctx, note); err != nil {
+			k.log.Warn("cannot write to the notification log", "error", err)
+		}
+	})
+	if err != nil && ctx.Err() == nil {
+		k.log.Error("receiver was not told", "receiver", r.Name, "change", c.ID, "summary", c.Summary, "error", err)
+	}
+}
+
+const (
+	noteTimeout = 10 * time.Second // for one write to the notification log
+	lastChance  = 2 * time.Second  // for writing what a receiver accepted when ctx has ended
+	notePause   = time.Second
+)
+
+func (k *desk) write(ctx context.Context, n ...post.Notification) error {
+	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
+	defer cancel()
+	return k.notes.InsertNotifications(ctx, n)
+}
+
+// mustWrite writes an entry and does not give up before ctx ends; even then it
+// tries once more.
+func (k *desk) mustWrite(ctx context.Context, n post.Notification) {
+	for {
+		err := k.write(ctx, n)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastChance)
+			defer cancel()
+			if err = k.notes.InsertNotifications(last, []post.Notification{n}); err != nil {
+				k.log.Warn("a receiver will be told again: its acceptance could not be written", "receiver", n.Receiver, "change", n.Change, "error", err)
+			}
+			return
+		}
+		k.log.Warn("cannot write to the notification log, will try again", "error", err)
+		pause := time.NewTimer(notePause)
+		select {
+		case <-ctx.Done():
+		case <-pause.C:
+		}
+		pause.Stop()
+	}
+}
+
+// queue is an unbounded queue for one reader. Changes of alerts are few.
+type queue[T any] struct {
+	mu    *sync.Mutex
+	items *[]T
+	wake  chan struct{}
+}
+
+func newQueue[T any]() queue[T] {
+	return queue[T]{mu: new(sync.Mutex), items: new([]T), wake: make(chan struct{}, 1)}
+}
+
+// add appends and gives the length.
+func (q queue[T]) add(v T) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	*q.items = append(*q.items, v)
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return len(*q.items)
+}
+
+// next waits for an item and gives how many are left; false when ctx ended.
+func (q queue[T]) next(ctx context.Context) (v T, left int, ok bool) {
+	for {
+		if ctx.Err() != nil {
+			return v, 0, false
+		}
+		q.mu.Lock()
+		if items := *q.items; len(items) > 0 {
+			v, *q.items = items[0], items[1:]
+			left = len(*q.items)
+			q.mu.Unlock()
+			return v, left, true
+		}
+		q.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-q.wake:
+		}
+	}
+}
+
+var errNotReady = errors.New("not evaluating yet")
