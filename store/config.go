@@ -133,8 +133,8 @@ func (c Config) Validate() config.Faults {
 		value    time.Duration
 		min, max time.Duration
 	}{
-		{"text_ttl", c.TextTTL, time.Hour, 100 * 365 * 24 * time.Hour},
-		{"tombstone_ttl", c.TombstoneTTL, time.Hour, 100 * 365 * 24 * time.Hour},
+		{"text_ttl", c.TextTTL, time.Hour, 10 * 365 * 24 * time.Hour},
+		{"tombstone_ttl", c.TombstoneTTL, time.Hour, 10 * 365 * 24 * time.Hour},
 		{"conn_lifetime", c.ConnLifetime, time.Second, 24 * time.Hour},
 		{"dial_timeout", c.DialTimeout, 100 * time.Millisecond, time.Minute},
 		{"insert_timeout", c.InsertTimeout, 2 * time.Second, 10 * time.Minute},

@@ -147,7 +147,10 @@ func (s *Store) lock(ctx context.Context) error {
 	return err
 }
 
-func (s *Store) tryLock(ctx context.Context) error {
+func (s *Store) tryLock(ctx context.Context) error { return s.tryLockAfter(ctx, lockLease) }
+
+// tryLockAfter also removes a lock that is older than lease, for the next try.
+func (s *Store) tryLockAfter(ctx context.Context, lease time.Duration) error {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -161,7 +164,7 @@ func (s *Store) tryLock(ctx context.Context) error {
 	var age int64
 	err = s.conn.QueryRow(ctx, "SELECT toInt64(dateDiff('second', metadata_modification_time, now())) FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
 		clickhouse.Named("name", lockTable)).Scan(&age)
-	if err == nil && age > int64(lockLease.Seconds()) {
+	if err == nil && age > int64(lease.Seconds()) {
 		s.log.Warn("removing a migration lock that was left behind", "seconds", age)
 		if err := s.unlock(); err != nil {
 			return err

@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS {{local "mentions"}}{{.OnCluster}}
     issues             Array(LowCardinality(String))  COMMENT 'What fails: ids of issues, strongest first; empty when none was recognised',
     issue_scores       Array(Float32)                 COMMENT 'How sure the classifier is of each entry of issues, 0 to 1',
     touch_points       Array(LowCardinality(String))  COMMENT 'Where people meet the failure: ids of touch points, strongest first',
-    touch_point_scores Array(Float32)                 COMMENT 'How sure the classifier is of each entry of touch_points, 0 to 1'
+    touch_point_scores Array(Float32)                 COMMENT 'How sure the classifier is of each entry of touch_points, 0 to 1',
+    INDEX stored_at_range stored_at TYPE minmax GRANULARITY 1
 )
 ENGINE = {{engine "ReplacingMergeTree" "version"}}
 PARTITION BY toYYYYMM(time)
