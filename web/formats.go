@@ -71,16 +71,18 @@ func times(ratio float64) string {
 	return "×" + num(math.Round(ratio))
 }
 
-// odds tells a surprise, −log10 of a chance, in words.
+// odds tells a surprise, −log10 of a chance.
 func odds(surprise float64) string {
 	switch {
 	case surprise < 1:
 		return "not unusual"
 	case surprise < 6:
-		return "1 chance in " + num(math.Pow(10, math.Round(surprise)))
+		return "1 in " + num(math.Pow(10, math.Round(surprise)))
 	}
-	return fmt.Sprintf("1 chance in 10^%.0f", math.Min(surprise, 300))
+	return "1 in 10" + superscript.Replace(strconv.Itoa(int(math.Round(math.Min(surprise, 300)))))
 }
+
+var superscript = strings.NewReplacer("0", "⁰", "1", "¹", "2", "²", "3", "³", "4", "⁴", "5", "⁵", "6", "⁶", "7", "⁷", "8", "⁸", "9", "⁹")
 
 func span(d time.Duration) string {
 	switch {

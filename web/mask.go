@@ -21,7 +21,8 @@ const masked = "•••"
 // only their host, characters that hide or reorder text are dropped, and what
 // is too long is cut. The result is plain text, to be escaped like any other.
 func display(text string) string {
-	return maskHandles(shortenLinks(clean(text)))
+	text = maskHandles(shortenLinks(clean(text)))
+	return nameInHost.ReplaceAllString(text, masked+".$1")
 }
 
 // clean drops what is not visible text and bounds the length.
@@ -92,7 +93,7 @@ func shortenLinks(text string) string {
 			return host
 		})
 	}
-	return nameInHost.ReplaceAllString(text, masked+".$1")
+	return text
 }
 
 // maskHandles replaces @name, @name@host and name@host.

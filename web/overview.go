@@ -62,6 +62,8 @@ type overview struct {
 	Sources  []source  `json:"sources"`
 	// Calm says what an empty list of alerts means: calm, or nobody listening.
 	Calm string `json:"calm"`
+	// AllClear tells that there are no alerts and that everything is heard.
+	AllClear bool `json:"all_clear"`
 	// Unknown names the parts that could not be read: they are old, or missing.
 	Unknown []string `json:"unknown"`
 }
@@ -78,19 +80,19 @@ func (o *overview) Blind() []source {
 }
 
 // calm withholds the all-clear from whoever does not hear.
-func (o *overview) calm() string {
+func (o *overview) calm() (words string, clear bool) {
 	blind := len(o.Blind())
 	switch {
 	case slices.Contains(o.Unknown, readAlerts):
-		return "Whether there are alerts is not known: the store did not answer."
+		return "Whether there are alerts is not known: the store did not answer.", false
 	case slices.Contains(o.Unknown, readSources):
-		return "No alerts. Whether the sources are heard is not known, so this is no all-clear."
+		return "No alerts. Whether the sources are heard is not known, so this is no all-clear.", false
 	case len(o.Sources) == 0:
-		return "No alerts. But no source has reported yet, so this is no all-clear."
+		return "No alerts. But no source has reported yet, so this is no all-clear.", false
 	case blind > 0:
-		return fmt.Sprintf("No alerts. But %d of %d sources hear nothing, so this is no all-clear.", blind, len(o.Sources))
+		return fmt.Sprintf("No alerts. But %d of %d sources hear nothing, so this is no all-clear.", blind, len(o.Sources)), false
 	}
-	return "No alerts. Every source is heard, and nothing is out of the ordinary."
+	return "No alerts. Every source is heard, and nothing is out of the ordinary.", len(o.Alerts) == 0
 }
 
 // Firing counts the alerts that need a person.
@@ -202,7 +204,7 @@ func (c *overviewCache) take(ctx context.Context) *overview {
 		o.Agencies = c.agencies(ctx, nil, now)
 	}
 	o.judgeAgencies()
-	o.Calm = o.calm()
+	o.Calm, o.AllClear = o.calm()
 
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -30,7 +30,7 @@ export function feed({ filter, live, paused }) {
     setIcon(row, m.label);
     fill(row, { label: m.label, agency: m.agency_name, platform: m.platform, text: m.text });
     if (m.language) field(row, 'text').lang = m.language;
-    setTime(field(row, 'time'), m.time, true);
+    setTime(field(row, 'time'), m.time);
     row.querySelector('[data-list="issues"]').replaceChildren(...m.issues.map((issue) => {
       const chip = blank('t-chip');
       chip.textContent = issue.name;

@@ -13,10 +13,12 @@ export function times(voices, normal) {
   return `×${ratio < 10 ? ratio.toFixed(1) : num(Math.round(ratio))}`;
 }
 
+const superscript = (n) => [...String(n)].map((digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[digit]).join('');
+
 export function odds(surprise) {
   if (surprise < 1) return 'not unusual';
-  if (surprise < 6) return `1 chance in ${num(10 ** Math.round(surprise))}`;
-  return `1 chance in 10^${Math.round(Math.min(surprise, 300))}`;
+  if (surprise < 6) return `1 in ${num(10 ** Math.round(surprise))}`;
+  return `1 in 10${superscript(Math.round(Math.min(surprise, 300)))}`;
 }
 
 export function span(seconds) {
@@ -27,23 +29,24 @@ export function span(seconds) {
 }
 
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-const secondsFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 const stampFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 
 const unset = (t) => Number.isNaN(t.getTime()) || t.getUTCFullYear() < 1970;
 
-// clock tells a time of today by the clock alone, and another with its day.
-export function clock(value, seconds = false) {
+const recent = 12 * 3600e3;
+
+// clock tells a time of the last hours by the clock alone, and another with its day.
+export function clock(value) {
   const t = new Date(value);
   if (unset(t)) return 'never';
-  if (t.toDateString() !== new Date().toDateString()) return stampFormat.format(t);
-  return (seconds ? secondsFormat : clockFormat).format(t);
+  if (Math.abs(Date.now() - t) > recent) return stampFormat.format(t);
+  return clockFormat.format(t);
 }
 
 // setTime puts a time into a <time> element, in the reader's time zone.
-export function setTime(element, value, seconds = false) {
+export function setTime(element, value) {
   const t = new Date(value);
-  element.textContent = clock(value, seconds);
+  element.textContent = clock(value);
   if (unset(t)) {
     element.removeAttribute('datetime');
     return;
@@ -54,7 +57,7 @@ export function setTime(element, value, seconds = false) {
 
 // localTimes rewrites every time that the server wrote in UTC.
 export function localTimes(root) {
-  for (const element of root.querySelectorAll('time[datetime]')) setTime(element, element.dateTime, Boolean(element.closest('.mention')));
+  for (const element of root.querySelectorAll('time[datetime]')) setTime(element, element.dateTime);
 }
 
 export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone.replaceAll('_', ' ') || 'local';

@@ -47,7 +47,7 @@ export function drawPictures() {
   }
 }
 
-const stateIcon = (a) => (a.firing ? a.severity : a.pending ? 'pending' : a.level === 'raised' ? 'raised' : 'resolved');
+const stateIcon = (a) => (a.firing ? a.severity : a.pending ? 'pending' : ({ raised: 'raised', quiet: 'neutral' })[a.level] ?? 'resolved');
 const stateText = (a) => (a.firing ? `${a.firing} ${a.severity}` : a.pending ? 'pending' : a.level);
 
 function agency(row, a, view) {
@@ -107,6 +107,8 @@ function alert(card, a) {
   if (a.series.issue) query.set('issue', a.series.issue);
   field(card, 'link').href = `/?${query}#timeline`;
   setTime(field(card, 'started'), a.started);
+  setTime(field(card, 'ended'), a.at);
+  field(card, 'ended-part').hidden = a.state !== 'resolved';
   card.querySelector('[data-list="exemplars"]').replaceChildren(...(a.exemplars ?? []).map(quote));
   card.querySelector('[data-list="annotations"]').replaceChildren(...Object.entries(a.annotations ?? {}).sort().map(annotation));
 }
@@ -131,8 +133,11 @@ export function drawSummary(o, view) {
   byId('alert-count').textContent = o.alerts.length;
   byId('resolved-count').textContent = o.resolved.length;
   byId('resolved').hidden = o.resolved.length === 0;
-  byId('no-alerts').hidden = o.alerts.length > 0;
-  byId('no-alerts').textContent = o.calm;
+  const calm = byId('no-alerts');
+  calm.hidden = o.alerts.length > 0;
+  setData(calm, { clear: o.all_clear });
+  setIcon(calm, o.all_clear ? 'resolved' : 'blind');
+  fill(calm, { calm: o.calm });
 
   sync(byId('agency-rows'), o.agencies, (a) => a.id, () => blank('t-agency'), (row, a) => agency(row, a, view));
 
