@@ -70,7 +70,7 @@ func (e *Enricher) Enrich(m *post.Mention) {
 	} else {
 		m.Sentiment = post.Sentiment{Label: post.Neutral, Scorer: abstained}
 	}
-	found := e.cfg.Issues.Classify(m.Text, m.Sentiment)
+	found := e.cfg.Issues.Classify(m.Text, m.DetectedLanguage, m.Sentiment)
 	m.Complaint, m.Issues, m.TouchPoints = found.Complaint, found.Issues, found.TouchPoints
 	if !readable && found.Complaint >= issue.ComplaintThreshold {
 		m.Sentiment = post.Sentiment{Label: post.Negative, Score: -phraseScore, Confidence: phraseConfidence, Scorer: byPhrases}
@@ -89,4 +89,6 @@ const (
 )
 
 // Explain gives the places in a text where a wording of issues.yaml was found.
-func (e *Enricher) Explain(text string) []issue.Reason { return e.cfg.Issues.Explain(text) }
+func (e *Enricher) Explain(text string) []issue.Reason {
+	return e.cfg.Issues.Explain(text, e.cfg.Languages.Identify(text, ""))
+}

@@ -10,7 +10,8 @@ import (
 	"outcry/match"
 )
 
-// Other is the issue of a complaint in which no issue was recognised.
+// Other is the issue of complaints that fit no other. It alone may be without
+// wordings: that phrases recognise nothing does not mean that nothing fits.
 const Other = "other"
 
 // IDs gives the ids of all issues. They are fixed: they are stored, charted and
@@ -46,8 +47,9 @@ type Entry struct {
 	Wording     `yaml:",inline"`
 }
 
-// Wording is how people put something. Both maps are keyed by language, for the
-// reader; every wording is tried on every text.
+// Wording is how people put something. Both maps are keyed by language. A
+// wording counts in texts of its language and in texts whose language is
+// unknown; English ones count everywhere, since people everywhere borrow them.
 type Wording struct {
 	Phrases map[string][]string `yaml:"phrases"` // plain text, found as it stands
 	Queries map[string][]string `yaml:"queries"` // in the query language of package match
@@ -59,10 +61,7 @@ func (c Config) Validate() config.Faults {
 	validateEntries(&faults, "issues", c.Issues, IDs())
 	validateEntries(&faults, "touch_points", c.TouchPoints, TouchPointIDs())
 	for i, e := range c.Issues {
-		switch {
-		case e.ID == Other && len(e.all()) > 0:
-			faults.Add(fmt.Sprintf("issues[%d]", i), "%s is given where no other issue is recognised; it has no phrases or queries", Other)
-		case e.ID != Other && len(e.all()) == 0:
+		if e.ID != Other && len(e.all()) == 0 {
 			faults.Add(fmt.Sprintf("issues[%d]", i), "has neither phrases nor queries, so it can never be recognised")
 		}
 	}

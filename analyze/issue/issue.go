@@ -31,9 +31,20 @@ type Classifier struct {
 
 // target is what the match of a query counts for.
 type target struct {
-	kind  kind
-	index int32 // of the issue or touch point
+	kind      kind
+	index     int32    // of the issue or touch point
+	languages []string // of the wording
 }
+
+// counts tells whether the wording counts in a text of the given language.
+func (t *target) counts(language string) bool {
+	return language == "" || language == undetermined || slices.Contains(t.languages, language) || slices.Contains(t.languages, borrowed)
+}
+
+const (
+	borrowed     = "en"  // the language whose wordings count everywhere
+	undetermined = "und" // the language of a text that does not tell
+)
 
 type kind uint8
 
@@ -66,24 +77,28 @@ func New(cfg Config) (*Classifier, error) {
 	c := &Classifier{}
 	var queries []match.Query
 	add := func(w Wording, name string, t target) {
-		seen := make(map[string]bool) // languages share words; one must not count twice
+		seen := make(map[string]int) // languages share wordings; one must not count twice
 		for _, l := range w.all() {
-			if folded := strings.ToLower(l.query); !seen[folded] {
-				seen[folded] = true
+			folded := strings.ToLower(l.query)
+			i, ok := seen[folded]
+			if !ok {
+				i = len(c.targets)
+				seen[folded] = i
 				queries = append(queries, match.Query{ID: name + "." + l.key, Text: l.query})
 				c.targets = append(c.targets, t)
 			}
+			c.targets[i].languages = append(c.targets[i].languages, l.language)
 		}
 	}
 	add(cfg.Complaint.For, "complaint.for", target{kind: kindFor})
 	add(cfg.Complaint.Against, "complaint.against", target{kind: kindAgainst})
 	for i, e := range cfg.Issues {
 		c.issues = append(c.issues, e.ID)
-		add(e.Wording, e.ID, target{kindIssue, int32(i)})
+		add(e.Wording, e.ID, target{kind: kindIssue, index: int32(i)})
 	}
 	for i, e := range cfg.TouchPoints {
 		c.points = append(c.points, e.ID)
-		add(e.Wording, e.ID, target{kindTouchPoint, int32(i)})
+		add(e.Wording, e.ID, target{kind: kindTouchPoint, index: int32(i)})
 	}
 	set, err := match.Compile(queries)
 	if err != nil {
@@ -96,31 +111,33 @@ func New(cfg Config) (*Classifier, error) {
 	return c, nil
 }
 
-// Classify reads a text whose author feels as sentiment says.
-func (c *Classifier) Classify(text string, sentiment post.Sentiment) Result {
+// Classify reads a text in a language (ISO 639-1, or "und") whose author feels
+// as sentiment says.
+func (c *Classifier) Classify(text, language string, sentiment post.Sentiment) Result {
 	r := c.matchers.Get().(*reader)
 	defer c.matchers.Put(r)
-	s := c.read(r, text)
+	s := c.read(r, text, language)
 	s.feeling = sentiment.Score
 	result := Result{Complaint: s.complaint()}
 	if result.Complaint < ComplaintThreshold {
 		return result
 	}
 	result.Issues = labels(c.issues, r.issues)
-	if len(result.Issues) == 0 {
-		result.Issues = []post.Label{{ID: Other, Score: result.Complaint}}
-	}
 	result.TouchPoints = labels(c.points, r.points)
 	return result
 }
 
 // read counts the wordings found in a text.
-func (c *Classifier) read(r *reader, text string) signs {
+func (c *Classifier) read(r *reader, text, language string) signs {
 	clear(r.issues)
 	clear(r.points)
 	var s signs
 	for _, q := range r.matcher.Match(&match.Doc{Text: text}) {
-		switch t := c.targets[q]; t.kind {
+		t := &c.targets[q]
+		if !t.counts(language) {
+			continue
+		}
+		switch t.kind {
 		case kindFor:
 			s.complaining++
 		case kindAgainst:
@@ -164,19 +181,22 @@ type Reason struct {
 	Start, End int    // byte offsets into the text
 }
 
-// Explain gives every place in text where a wording was found. It gives them
-// all, also where the text as a whole does not read like a complaint.
-func (c *Classifier) Explain(text string) []Reason {
+// Explain gives every place in text where a wording was found that counts in
+// its language, also where the text as a whole does not read like a complaint.
+func (c *Classifier) Explain(text, language string) []Reason {
 	r := c.matchers.Get().(*reader)
 	defer c.matchers.Put(r)
 	var reasons []Reason
 	for _, h := range r.matcher.Explain(&match.Doc{Text: text}) {
-		reasons = append(reasons, Reason{For: c.describe(c.targets[h.Query]), Wording: h.Term, Start: h.Start, End: h.End})
+		if !c.targets[h.Query].counts(language) {
+			continue
+		}
+		reasons = append(reasons, Reason{For: c.describe(&c.targets[h.Query]), Wording: h.Term, Start: h.Start, End: h.End})
 	}
 	return reasons
 }
 
-func (c *Classifier) describe(t target) string {
+func (c *Classifier) describe(t *target) string {
 	switch t.kind {
 	case kindFor:
 		return "complaint"

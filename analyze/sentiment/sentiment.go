@@ -37,7 +37,7 @@ func New(name string) (Scorer, error) {
 }
 
 // maxRunes bounds what is scored of a text: feelings show long before, and the
-// cost of one hostile post stays below a millisecond.
+// cost of one hostile post stays at about a millisecond.
 const maxRunes = 2000
 
 // clean cuts a text to what is scored and puts single spaces between its words:
