@@ -47,7 +47,6 @@ CREATE TABLE IF NOT EXISTS {{local "mention_keys"}}{{.OnCluster}}
     time     DateTime64(3, 'UTC')    COMMENT 'Time of that row'
 )
 ENGINE = {{engine "ReplacingMergeTree"}}
-PARTITION BY toYYYYMM(time)
 ORDER BY (post_key, agency, time)
 SETTINGS index_granularity = 1024
 COMMENT 'Finds the rows of mentions by post key';

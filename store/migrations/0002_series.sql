@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS {{local "series_1m"}}{{.OnCluster}}
     levels      AggregateFunction(uniqCombined64, UInt64) COMMENT 'Sentiment in half points: a post of score s contributes round(2s + 2) distinct values, so the mean score is uniqCombined64Merge(levels) / uniqCombined64Merge(posts) / 2 - 1' CODEC(ZSTD(1))
 )
 ENGINE = {{engine "AggregatingMergeTree"}}
-PARTITION BY toYYYYMM(minute)
+PARTITION BY toYear(minute)
 ORDER BY (agency, minute, issue, touch_point, platform, language)
 COMMENT 'What was said in each minute, by agency, issue, touch point, platform and language, as states over distinct posts. Read v_series_1m for plain numbers';
 

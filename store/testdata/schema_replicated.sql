@@ -54,7 +54,6 @@ CREATE TABLE IF NOT EXISTS mention_keys
     time     DateTime64(3, 'UTC')    COMMENT 'Time of that row'
 )
 ENGINE = ReplicatedReplacingMergeTree()
-PARTITION BY toYYYYMM(time)
 ORDER BY (post_key, agency, time)
 SETTINGS index_granularity = 1024
 COMMENT 'Finds the rows of mentions by post key';
@@ -94,7 +93,7 @@ CREATE TABLE IF NOT EXISTS series_1m
     levels      AggregateFunction(uniqCombined64, UInt64) COMMENT 'Sentiment in half points: a post of score s contributes round(2s + 2) distinct values, so the mean score is uniqCombined64Merge(levels) / uniqCombined64Merge(posts) / 2 - 1' CODEC(ZSTD(1))
 )
 ENGINE = ReplicatedAggregatingMergeTree()
-PARTITION BY toYYYYMM(minute)
+PARTITION BY toYear(minute)
 ORDER BY (agency, minute, issue, touch_point, platform, language)
 COMMENT 'What was said in each minute, by agency, issue, touch point, platform and language, as states over distinct posts. Read v_series_1m for plain numbers';
 
