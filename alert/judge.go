@@ -12,8 +12,9 @@ import (
 	"outcry/post"
 )
 
-// calmBelow is the surprise below which a burst is over.
-const calmBelow = 1.5
+// calmBelow is the surprise below which a burst is over. Normal times exceed it
+// about once in five hours; a lower bound would keep alerts open on chance.
+const calmBelow = 2.5
 
 // candidate is an alert that an evaluation has to look at.
 type candidate struct {
@@ -89,7 +90,7 @@ func (s *shift) candidates(sight sight, now time.Time) []candidate {
 		}
 		for _, tr := range s.tracker.set(r.by()).order {
 			key := instanceKey{rule: r.Name, series: tr.series}
-			in, sig := s.instances[key], s.signal(tr.verdict, r.level())
+			in, sig := s.instances[key], s.signal(tr.verdict, r.Level())
 			if in == nil && sig != active {
 				continue
 			}

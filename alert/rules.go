@@ -70,6 +70,15 @@ func LoadRules(path string) ([]Rule, error) {
 	return f.Rules, nil
 }
 
+// ParseRules is LoadRules for a file in memory; name stands for it in faults.
+func ParseRules(name string, data []byte) ([]Rule, error) {
+	var f RuleFile
+	if err := config.LoadBytes(name, data, &f, config.Options{}); err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	return f.Rules, nil
+}
+
 // SetDefaults is called for each rule of a file before it is read.
 func (r *Rule) SetDefaults() {
 	r.Severity = "warning"
@@ -154,8 +163,8 @@ const leastVoices = 5
 
 const minutesPerWeek = 7 * 24 * 60
 
-// level is the surprise from which the rule's condition holds.
-func (r *Rule) level() float64 { return math.Log10(minutesPerWeek / r.FalseAlarmsPerWeek) }
+// Level is the surprise from which the rule's condition holds.
+func (r *Rule) Level() float64 { return math.Log10(minutesPerWeek / r.FalseAlarmsPerWeek) }
 
 // by is the breakdown in the store's terms.
 func (r *Rule) by() post.Dimensions {

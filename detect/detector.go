@@ -31,7 +31,7 @@ type Detector struct {
 // Verdict is what a detector says of one bin and those before it.
 type Verdict struct {
 	Warm     bool          // heard long enough to be judged; a Surprise before that means nothing
-	Window   time.Duration // the span in which the burst is clearest; one bin when nothing stands out
+	Window   time.Duration // since the burst began, by what is seen in the span where it is clearest; one bin when nothing stands out
 	Observed float64       // voices in that span
 	Expected float64       // voices normal in that span
 	Surprise float64       // −log10 of the rate per bin at which normal times peak as high; at most 300
@@ -159,8 +159,8 @@ func (d *Detector) scan(y, mu float64) Verdict {
 	}
 	v := Verdict{Warm: d.warm(), Window: d.m.width(1), Observed: y, Expected: mu}
 	if best >= 0 {
-		v.Window = d.m.width(windows[best])
-		v.Observed, v.Expected = d.span.sumY[best], d.span.sumMu[best]
+		bins, observed, expected := d.span.onset(windows[best])
+		v.Window, v.Observed, v.Expected = d.m.width(bins), observed, expected
 		v.exponent, v.Surprise = bestE, d.tail.calibrate(bestE)
 	}
 	return v

@@ -295,6 +295,24 @@ func TestPeekForetellsUpdate(t *testing.T) {
 	}
 }
 
+// The window of a verdict is the time since the burst began.
+func TestWindowBeginsWithTheBurst(t *testing.T) {
+	d := NewDetector(DefaultParams(), nil)
+	bin := monday
+	for range 2 * week {
+		d.Update(bin, float64(1+bin%3))
+		bin++
+	}
+	for i := range 10 {
+		v := d.Update(bin, 30)
+		want := time.Duration(i+1) * time.Minute
+		if i >= 2 && (v.Window < want || v.Window > want+4*time.Minute || v.Observed < 30*float64(i+1) || v.Expected > 3*float64(i+5)) {
+			t.Errorf("minute %d of a burst: %+v", i+1, v)
+		}
+		bin++
+	}
+}
+
 // A held bin is judged like any other and teaches nothing.
 func TestHoldDoesNotLearn(t *testing.T) {
 	c := newCrowd(13, 4)

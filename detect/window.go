@@ -40,3 +40,17 @@ func (s *span) highest(k int) float64 {
 	}
 	return top
 }
+
+// onset finds where, in the last k bins, the excess began: the stretch up to now
+// with the largest excess, of two bins at least.
+func (s *span) onset(k int) (bins int, observed, expected float64) {
+	y, mu := 0.0, 0.0
+	for back := 1; back <= k; back++ {
+		i := s.at(back)
+		y, mu = y+s.y[i], mu+s.mu[i]
+		if back == 2 || back > 2 && y-mu > observed-expected {
+			bins, observed, expected = back, y, mu
+		}
+	}
+	return bins, observed, expected
+}
