@@ -24,6 +24,6 @@ USER 65532:65532
 WORKDIR /var/lib/outcry
 VOLUME /var/lib/outcry
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["/usr/local/bin/outcry", "check", "--ready", "http://127.0.0.1:9464/readyz"]
+    CMD ["/usr/local/bin/outcry", "check", "--ready", "--config", "/etc/outcry/production.yaml"]
 ENTRYPOINT ["/usr/local/bin/outcry"]
 CMD ["--help"]
