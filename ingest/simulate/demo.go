@@ -35,9 +35,10 @@ func (d *Demo) Open(_ context.Context, cursor string) error {
 		d.story = story
 	}
 	d.told = now.Add(-d.cfg.History).Truncate(time.Minute)
-	// A cursor that is none, or lies ahead of the clock, is as good as no cursor.
+	// A cursor that is none, or lies ahead of the clock (but for the moment after
+	// the last post), is as good as no cursor.
 	if ms, err := strconv.ParseInt(cursor, 10, 64); err == nil {
-		if at := time.UnixMilli(ms); at.After(d.told) && !at.After(now) {
+		if at := time.UnixMilli(ms); at.After(d.told) && at.Before(now.Add(time.Minute)) {
 			d.told = at
 		}
 	}
@@ -45,7 +46,7 @@ func (d *Demo) Open(_ context.Context, cursor string) error {
 	return nil
 }
 
-// Read gives an hour or more of the past, or the posts that are due.
+// Read gives some hours of the past, or the posts that are due.
 func (d *Demo) Read(ctx context.Context) (ingest.Batch, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -73,7 +74,7 @@ func (d *Demo) Read(ctx context.Context) (ingest.Batch, error) {
 	}
 }
 
-// due takes the posts whose time has come, at most a batch of them.
+// due takes the posts whose time has come.
 func (d *Demo) due(now time.Time) []ingest.Event {
 	n := 0
 	for n < len(d.ahead) && !d.ahead[n].Time.After(now) {
