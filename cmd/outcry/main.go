@@ -86,7 +86,18 @@ Try it:
   outcry check             is the configuration right?`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				return usagef("unknown command %q; did you mean %q?", args[0], near[0])
+			}
+			return usagef("unknown command %q; see \"outcry --help\"", args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see %q", err, cmd.CommandPath()+" --help")
 	})
@@ -97,7 +108,7 @@ Try it:
 		newRunCommand(), newIngestCommand(), newAnalyzeCommand(), newAlertCommand(), newWebCommand(),
 		newSetupCommand(), newMigrateCommand(), newCheckCommand(),
 		newMatchCommand(), newScoreCommand(), newEvaluateCommand(), newDetectCommand(),
-		newReplayCommand(), newSimulateCommand(),
+		newReplayCommand(), newSimulateCommand(), newBenchCommand(),
 		newVersionCommand(), newEngineCommand(),
 	)
 	for _, cmd := range root.Commands() {
