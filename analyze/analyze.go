@@ -95,6 +95,7 @@ func (c Config) Validate() config.Faults {
 type Deps struct {
 	Log         *slog.Logger
 	Metrics     *Metrics // may be nil
+	Topic       string   // of the messages, named in dead letters
 	Consume     func(ctx context.Context, handle Handler) error
 	Sink        Sink
 	DeadLetters func(ctx context.Context, letters []post.DeadLetter) error // returns nil only when all are safe

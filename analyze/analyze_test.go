@@ -112,6 +112,7 @@ func newAnalyzer(store *fakeStore, reg prometheus.Registerer) *Analyzer {
 	return New(cfg, Deps{
 		Log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Metrics:     NewMetrics(reg),
+		Topic:       "posts",
 		Sink:        store,
 		DeadLetters: store.DeadLetters,
 		Enricher:    testEnricher(),
@@ -237,7 +238,7 @@ func TestPoisonBecomesDeadLetters(t *testing.T) {
 				t.Fatalf("%d dead letters, want 1", len(store.letters))
 			}
 			l := store.letters[0]
-			if l.Reason != c.reason || l.Stage != "analyze" || l.Source != "3/101" || l.At.IsZero() || len(l.Raw) > maxLetter {
+			if l.Reason != c.reason || l.Stage != "analyze" || l.Source != "posts/3/101" || l.At.IsZero() || len(l.Raw) > maxLetter {
 				t.Errorf("letter %+v, want reason %s", l, c.reason)
 			}
 			if n := testutil.ToFloat64(a.deps.Metrics.letters.WithLabelValues(c.reason)); n != 1 {
@@ -318,6 +319,20 @@ func TestNilMetricsCountNothing(t *testing.T) {
 	a.deps.Metrics = nil
 	if err := a.Handle(t.Context(), messages(encode(t, newPost(1, "x")), []byte("poison"))); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Every label is there from the start, so that a first rise is seen as one.
+func TestMetricsStartAtZero(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	NewMetrics(reg)
+	for name, want := range map[string]int{"outcry_analyze_dead_letters_total": len(reasons()), "outcry_analyze_store_failures_total": 3} {
+		if n, err := testutil.GatherAndCount(reg, name); err != nil || n != want {
+			t.Errorf("%s has %d labels, want %d (%v)", name, n, want, err)
+		}
+	}
+	if problems, err := testutil.GatherAndLint(reg); err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
 	}
 }
 

@@ -139,7 +139,7 @@ func (a *Analyzer) letter(m *Message, reason, detail string) *post.DeadLetter {
 	return &post.DeadLetter{
 		At:     a.deps.Now().UTC(),
 		Stage:  "analyze",
-		Source: fmt.Sprintf("%d/%d", m.Partition, m.Offset),
+		Source: fmt.Sprintf("%s/%d/%d", a.deps.Topic, m.Partition, m.Offset),
 		Reason: reason,
 		Detail: strings.ToValidUTF8(detail[:min(len(detail), maxDetail)], ""),
 		Raw:    append([]byte(nil), raw...),

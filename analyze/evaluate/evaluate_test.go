@@ -110,6 +110,29 @@ func TestIssueFigures(t *testing.T) {
 	}
 }
 
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestWriteText(t *testing.T) {
+	r, err := Run(TaskIssues, []Row{{Text: "a", Issues: []string{"down"}}}, answers(nil), Known{Issues: []string{"down"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"issues of 1 texts", "micro F1", "down", "touch points"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, b.String())
+		}
+	}
+	if err := r.WriteText(brokenWriter{}); err == nil {
+		t.Error("a writer that fails is not reported")
+	}
+}
+
 func TestRunRefusesWrongRows(t *testing.T) {
 	judge := answers(nil)
 	for _, c := range []struct {
