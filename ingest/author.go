@@ -46,24 +46,11 @@ func (p *pseudonymiser) author(platform, id string) post.Key {
 	return post.Key(binary.BigEndian.Uint64(p.mac.Sum(p.sum[:0])))
 }
 
-// ReadSecret reads the author secret from a file the operator provides.
-func ReadSecret(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read author secret: %w", err)
-	}
-	secret := []byte(strings.TrimSpace(string(b)))
-	if len(secret) < minSecret {
-		return nil, fmt.Errorf("author secret %s has %d bytes, at least %d are needed", path, len(secret), minSecret)
-	}
-	return secret, nil
-}
-
 // LoadSecret reads the author secret of a data directory, and makes one, for
-// the owner's eyes only, where there is none. Two processes that start at once
-// agree on one. Losing the file makes every author look new.
+// the owner's eyes only, where there is none. Processes that start at once agree
+// on one. Losing the file makes every author look new.
 func LoadSecret(path string) ([]byte, error) {
-	secret, err := ReadSecret(path)
+	secret, err := readSecret(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return secret, err
 	}
@@ -85,5 +72,17 @@ func LoadSecret(path string) ([]byte, error) {
 	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("create author secret: %w", err)
 	}
-	return ReadSecret(path)
+	return readSecret(path)
+}
+
+func readSecret(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read author secret: %w", err)
+	}
+	secret := []byte(strings.TrimSpace(string(b)))
+	if len(secret) < minSecret {
+		return nil, fmt.Errorf("author secret %s has %d bytes, at least %d are needed", path, len(secret), minSecret)
+	}
+	return secret, nil
 }
