@@ -138,8 +138,7 @@ func (b *batcher) commitBatch(ctx context.Context) error {
 		if lostOwnership(err) {
 			return errors.Join(errOwnershipLost, err)
 		}
-		var refused kafka.Error
-		if !errors.As(err, &refused) || !refused.Temporary() || attempt == commitAttempts || !retry.wait(ctx) {
+		if !temporary(err) || attempt == commitAttempts || !retry.wait(ctx) {
 			return err // the connection to the coordinator is gone: join anew
 		}
 	}

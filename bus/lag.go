@@ -2,9 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
-
-	"github.com/segmentio/kafka-go"
 
 	"outcry/bus/internal/offsets"
 )
@@ -19,8 +16,7 @@ func (c *Client) Lag(ctx context.Context, group, topic string) (int64, error) {
 	retry := c.newRetry()
 	for {
 		lag, err := c.lag(ctx, group, topic)
-		var refused kafka.Error
-		if err == nil || !errors.As(err, &refused) || !refused.Temporary() || !retry.wait(ctx) {
+		if err == nil || !temporary(err) || !retry.wait(ctx) {
 			return lag, err
 		}
 	}

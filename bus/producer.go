@@ -180,23 +180,30 @@ func requestSize(msgs []Message, part []int32, limit int) int {
 
 // send is one produce request.
 func (p *Producer) send(ctx context.Context, partition int, msgs *records) error {
+	return p.client.admit(ctx, func() error {
+		start := time.Now()
+		res, err := p.client.kafka.Produce(ctx, &kafka.ProduceRequest{
+			Topic:        p.topic,
+			Partition:    partition,
+			RequiredAcks: kafka.RequireAll,
+			Compression:  kafka.Lz4,
+			Records:      msgs,
+		})
+		p.metrics.produceSeconds.Observe(time.Since(start).Seconds())
+		if err != nil {
+			return err
+		}
+		return res.Error
+	})
+}
+
+// admit runs a request once fewer than MaxInFlight are under way.
+func (c *Client) admit(ctx context.Context, request func() error) error {
 	select {
-	case p.client.inflight <- struct{}{}:
-		defer func() { <-p.client.inflight }()
+	case c.inflight <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	start := time.Now()
-	res, err := p.client.kafka.Produce(ctx, &kafka.ProduceRequest{
-		Topic:        p.topic,
-		Partition:    partition,
-		RequiredAcks: kafka.RequireAll,
-		Compression:  kafka.Lz4,
-		Records:      msgs,
-	})
-	p.metrics.produceSeconds.Observe(time.Since(start).Seconds())
-	if err != nil {
-		return err
-	}
-	return res.Error
+	defer func() { <-c.inflight }()
+	return request()
 }

@@ -21,15 +21,14 @@ func (c *Client) CreateTopics(ctx context.Context) error {
 func (c *Client) createTopics(ctx context.Context, topics []kafka.TopicConfig) error {
 	retry := c.newRetry()
 	for attempt := 0; ; attempt++ {
-		missing, err := c.tryCreateTopics(ctx, topics)
+		err := c.tryCreateTopics(ctx, topics)
 		if err == nil {
 			return nil
 		}
-		var refused kafka.Error
-		if errors.As(err, &refused) && !refused.Temporary() {
+		var refused *refusedError
+		if errors.As(err, &refused) {
 			return err
 		}
-		topics = missing
 		if attempt == 0 {
 			c.log.Info("waiting for kafka", "brokers", c.net.String(), "error", err)
 		}
@@ -39,24 +38,37 @@ func (c *Client) createTopics(ctx context.Context, topics []kafka.TopicConfig) e
 	}
 }
 
-// tryCreateTopics gives the topics that are still missing and why.
-func (c *Client) tryCreateTopics(ctx context.Context, topics []kafka.TopicConfig) ([]kafka.TopicConfig, error) {
+// refusedError is the answer of a cluster that will not change by waiting. Errors
+// that only look like it are made by the library while it knows no broker.
+type refusedError struct{ error }
+
+func (e *refusedError) Unwrap() error { return e.error }
+
+func (c *Client) tryCreateTopics(ctx context.Context, topics []kafka.TopicConfig) error {
 	res, err := c.kafka.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
 	if err != nil {
-		return topics, fmt.Errorf("create topics: %w", err)
+		return fmt.Errorf("create topics: %w", err)
 	}
-	var missing []kafka.TopicConfig
 	for _, t := range topics {
-		switch e := res.Errors[t.Topic]; {
-		case e == nil:
+		e := res.Errors[t.Topic]
+		if e == nil {
 			c.log.Info("topic created", "topic", t.Topic, "partitions", t.NumPartitions)
-		case errors.Is(e, kafka.TopicAlreadyExists):
-		default:
-			missing = append(missing, t)
-			err = errors.Join(err, fmt.Errorf("create topic %s: %w", t.Topic, e))
 		}
+		if e == nil || errors.Is(e, kafka.TopicAlreadyExists) {
+			continue
+		}
+		if !temporary(e) {
+			e = &refusedError{e}
+		}
+		err = errors.Join(err, fmt.Errorf("create topic %s: %w", t.Topic, e))
 	}
-	return missing, err
+	return err
+}
+
+// temporary tells the answers that change by waiting.
+func temporary(err error) bool {
+	var e kafka.Error
+	return errors.As(err, &e) && (e.Temporary() || e == kafka.BrokerNotAvailable)
 }
 
 // configs spells out the topics of Outcry for the cluster. Retention is always
