@@ -9,8 +9,8 @@ import (
 )
 
 // deadLetterGrace is how long dead letters are tried after the posts beside them
-// are published.
-const deadLetterGrace = 10 * time.Second
+// are published: longer than a broker takes to restart.
+const deadLetterGrace = 30 * time.Second
 
 // flight is a batch on its way to Kafka.
 type flight struct {

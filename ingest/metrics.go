@@ -40,7 +40,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		published:      counter("published_total", "Events that Kafka acknowledged. Falling behind matched_total means Kafka is slow or down.", "source"),
 		refused:        counter("refused_total", "Input sent to the dead letter, by reason. A rise means the platform changed its format or someone sends rubbish.", "source", "reason"),
 		changed:        counter("changed_total", "Posts that had to be altered to be safe, by what was altered. A rise of time_* means clocks or formats are off.", "source", "change"),
-		mentions:       counter("mentions_total", "Published posts, by the agency they concern.", "agency"),
+		mentions:       counter("mentions_total", "Posts handed to Kafka, by the agency they concern. A line that goes flat while others live means its query has gone wrong.", "agency"),
 		restarts:       counter("restarts_total", "Times a source failed and was opened again. A rise means the platform or the network is unwell.", "source"),
 		stalls:         counter("stalls_total", "Times a source stayed silent for longer than its stall time. Silence is not calm: check the platform.", "source"),
 		gaps:           counter("gaps_total", "Times a source reported that posts may be missing, for example because a cursor had expired.", "source"),
