@@ -2,7 +2,6 @@ package alert
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -30,13 +29,13 @@ type desk struct {
 // counter is where changes wait for one receiver.
 type counter struct {
 	receiver notify.Receiver
-	waiting  queue[post.AlertChange]
+	waiting  *queue
 }
 
 func newDesk(d Deps, retry notify.RetryConfig, log *slog.Logger) *desk {
 	k := &desk{log: log, metrics: d.Metrics, notes: d.Store, retry: retry, now: d.Now, counters: map[string]*counter{}}
 	for _, r := range d.Receivers {
-		k.counters[r.Name] = &counter{receiver: r, waiting: newQueue[post.AlertChange]()}
+		k.counters[r.Name] = &counter{receiver: r, waiting: newQueue()}
 		k.names = append(k.names, r.Name)
 	}
 	return k
@@ -134,49 +133,3 @@ func (k *desk) mustWrite(ctx context.Context, n post.Notification) {
 		pause.Stop()
 	}
 }
-
-// queue is an unbounded queue for one reader. Changes of alerts are few.
-type queue[T any] struct {
-	mu    *sync.Mutex
-	items *[]T
-	wake  chan struct{}
-}
-
-func newQueue[T any]() queue[T] {
-	return queue[T]{mu: new(sync.Mutex), items: new([]T), wake: make(chan struct{}, 1)}
-}
-
-// add appends and gives the length.
-func (q queue[T]) add(v T) int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	*q.items = append(*q.items, v)
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-	return len(*q.items)
-}
-
-// next waits for an item and gives how many are left; false when ctx ended.
-func (q queue[T]) next(ctx context.Context) (v T, left int, ok bool) {
-	for {
-		if ctx.Err() != nil {
-			return v, 0, false
-		}
-		q.mu.Lock()
-		if items := *q.items; len(items) > 0 {
-			v, *q.items = items[0], items[1:]
-			left = len(*q.items)
-			q.mu.Unlock()
-			return v, left, true
-		}
-		q.mu.Unlock()
-		select {
-		case <-ctx.Done():
-		case <-q.wake:
-		}
-	}
-}
-
-var errNotReady = errors.New("not evaluating yet")

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -102,6 +103,8 @@ func New(cfg Config, deps Deps) (*Evaluator, error) {
 	params.Location = location
 	return &Evaluator{cfg: cfg, deps: deps, log: deps.Log.With("component", "alert"), params: params}, nil
 }
+
+var errNotReady = errors.New("the history is being read: nothing is evaluated yet")
 
 // Run evaluates whenever this process owns the alerts, until ctx ends.
 func (e *Evaluator) Run(ctx context.Context) error {

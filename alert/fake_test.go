@@ -166,7 +166,10 @@ func (m *memory) AlertLog(_ context.Context, since time.Time) ([]post.AlertChang
 	return out, nil
 }
 
-func (m *memory) InsertNotifications(_ context.Context, n []post.Notification) error {
+func (m *memory) InsertNotifications(ctx context.Context, n []post.Notification) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err := m.failing("InsertNotifications"); err != nil {
 		return err
 	}
@@ -354,8 +357,7 @@ func (w *world) leave() {
 func (w *world) deliver() {
 	for _, name := range w.shift.desk.names {
 		q := w.shift.desk.counters[name]
-		for len(*q.waiting.items) > 0 {
-			c, _, _ := q.waiting.next(w.t.Context())
+		for c, _, ok := q.waiting.take(); ok; c, _, ok = q.waiting.take() {
 			w.shift.desk.deliver(w.t.Context(), q.receiver, c)
 		}
 	}

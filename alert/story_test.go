@@ -103,6 +103,35 @@ func TestMoreSevereIsToldToo(t *testing.T) {
 	w.expectHeard("FIRING warning tax · ", "FIRING critical tax · down · ")
 }
 
+// Of two that fire at once the more severe is told, though the other is more
+// specific.
+func TestSeverityGoesBeforeDetail(t *testing.T) {
+	w := newWorld(t)
+	w.rules[0].Severity, w.rules[1].Severity, w.rules[1].For = "warning", "critical", 0
+	w.complain("tax", "down", w.now, w.now.Add(5*time.Minute), 25)
+	w.talk("tax", w.now, w.now.Add(5*time.Minute), 2)
+	w.now = w.now.Add(3 * time.Minute)
+	w.takeOver()
+	w.run(time.Minute)
+	w.expectHeard("FIRING critical tax · ")
+	if summary := w.ears.said()[0]; !strings.HasSuffix(summary, " · mostly down") {
+		t.Errorf("the issue that explains it is not named: %q", summary)
+	}
+}
+
+// As long as anything of the agency fires that nobody was told of, the alert
+// that was told stands for it.
+func TestToldAlertStandsForTheOthers(t *testing.T) {
+	w := newWorld(t)
+	w.takeOver()
+	w.complain("tax", "down", w.now, w.now.Add(5*time.Minute), 25)
+	w.complain("tax", "slow", w.now.Add(2*time.Minute), w.now.Add(2*time.Hour), 10)
+	w.live(2 * time.Hour)
+	w.expectHeard("FIRING critical tax · down")
+	w.live(90 * time.Minute)
+	w.expectHeard("FIRING critical tax · down", "RESOLVED critical tax · down")
+}
+
 // Another agency's failure is another matter.
 func TestAgenciesDoNotInhibitEachOther(t *testing.T) {
 	w := newWorld(t)
@@ -152,7 +181,11 @@ func TestBackfillIsLearned(t *testing.T) {
 	w.takeOver()
 	w.run(time.Minute)
 	w.talk("tax", noon.Add(-4*day), noon, 2)
-	w.live(time.Minute)
+	w.live(25 * time.Second)
+	if n := w.metric("outcry_alert_rebuilds_total"); n != 1 {
+		t.Errorf("rebuilt %v times half a minute after a back-fill", n)
+	}
+	w.live(35 * time.Second)
 	w.complain("tax", "down", w.now, w.now.Add(4*time.Minute), 20)
 	w.live(4 * time.Minute)
 	w.expectHeard("FIRING critical tax · down · ")

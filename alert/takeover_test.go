@@ -87,8 +87,13 @@ func TestCrashBeforeLog(t *testing.T) {
 func TestLogIsWrittenBeforeAnybodyIsTold(t *testing.T) {
 	w := burning(t)
 	w.store.breakdown("InsertAlerts", errStore)
-	w.run(time.Minute)
+	w.run(10 * time.Second)
+	waiting := len(w.shift.unlogged)
+	w.run(90 * time.Second)
 	w.expectHeard()
+	if n := len(w.shift.unlogged); waiting == 0 || n != waiting {
+		t.Errorf("%d changes waited for the log, then %d: nothing new may be decided meanwhile", waiting, n)
+	}
 	if len(w.published) > 0 {
 		t.Error("a change was published before it was logged")
 	}

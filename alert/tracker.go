@@ -137,6 +137,7 @@ func (t *tracker) start(s *seriesSet, series post.Series) *tracked {
 
 const (
 	gapVoices  = 15.0 // voices expected while nothing at all was heard that make a silence a gap: one in three million
+	gapKnown   = 1440 // an agency heard for less says nothing about silence
 	gapMinutes = 60   // a silence this long that was not recognised as a gap is believed
 )
 
@@ -157,7 +158,9 @@ func (t *tracker) learn(end int64, held func(minute int64) bool) {
 			continue
 		}
 		for _, tr := range t.agencies.order {
-			expected += tr.detector.Expected(m)
+			if tr.detector.Learned() >= gapKnown {
+				expected += tr.detector.Expected(m)
+			}
 		}
 		switch {
 		case expected >= gapVoices:
