@@ -59,9 +59,10 @@ func TestTheNotificationLogSaysWhy(t *testing.T) {
 
 func TestSourceHealthIsTheLatest(t *testing.T) {
 	s := newStore(t)
-	running := post.SourceHealth{At: noon, Source: "bluesky", State: post.SourceRunning, LastEvent: noon.Add(-time.Second), Received: 10, Published: 5, Refused: 1}
-	gap := post.SourceHealth{At: noon.Add(time.Minute), Source: "bluesky", State: post.SourceGap, GapFrom: noon, LastEvent: noon, Received: 11, Detail: "cursor too old"}
-	feed := post.SourceHealth{At: noon.Add(-time.Hour), Source: "a-feed", State: post.SourceBackoff, Detail: "404"}
+	now := time.Now().UTC().Truncate(time.Second) // rows are kept for 90 days
+	running := post.SourceHealth{At: now, Source: "bluesky", State: post.SourceRunning, LastEvent: now.Add(-time.Second), Received: 10, Published: 5, Refused: 1}
+	gap := post.SourceHealth{At: now.Add(time.Minute), Source: "bluesky", State: post.SourceGap, GapFrom: now, LastEvent: now, Received: 11, Detail: "cursor too old"}
+	feed := post.SourceHealth{At: now.Add(-time.Hour), Source: "a-feed", State: post.SourceBackoff, Detail: "404"}
 	must(t, s.InsertSourceHealth(t.Context(), []post.SourceHealth{gap, feed, running}))
 	must(t, s.InsertSourceHealth(t.Context(), []post.SourceHealth{gap}))
 	got, err := s.SourceHealth(t.Context())

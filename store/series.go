@@ -26,6 +26,7 @@ func (s *Store) Points(ctx context.Context, q post.SeriesQuery) ([]post.Point, e
 		return nil, err
 	}
 	var points []post.Point
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(seriesSettings))
 	err = s.query(ctx, "points", sql, args, func(rows driver.Rows) error {
 		p, err := scanPoint(rows)
 		points = append(points, p)
@@ -49,6 +50,7 @@ func (s *Store) EachPoint(ctx context.Context, q post.SeriesQuery, fn func(post.
 			return err
 		}
 	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(seriesSettings))
 	for _, agency := range agencies {
 		q.Agency = agency
 		sql, args, err := pointsQuery(q, 0)
@@ -80,6 +82,13 @@ func (s *Store) agencies(ctx context.Context, from, to time.Time) ([]string, err
 		return err
 	})
 	return out, err
+}
+
+// seriesSettings let two weeks of many series spill to disk instead of taking the
+// memory that inserts need.
+var seriesSettings = clickhouse.Settings{
+	"max_bytes_before_external_group_by": 256 << 20,
+	"max_bytes_before_external_sort":     256 << 20,
 }
 
 // pointsQuery writes the query of the series. A limit of 0 is none.
