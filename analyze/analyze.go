@@ -50,7 +50,6 @@ type Sink interface {
 // Config configures an Analyzer.
 type Config struct {
 	Scorer       string        `yaml:"scorer"`        // how sentiment is scored: vader or bayes
-	Issues       string        `yaml:"issues"`        // file of issues and their phrases; empty: those built in
 	Workers      int           `yaml:"workers"`       // posts understood in parallel; 0: one per processor
 	RetryMin     time.Duration `yaml:"retry_min"`     // first pause after the store failed
 	RetryMax     time.Duration `yaml:"retry_max"`     // longest pause between attempts

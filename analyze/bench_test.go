@@ -6,8 +6,20 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"outcry/analyze/language"
+	"outcry/analyze/sentiment"
 	"outcry/post"
 )
+
+// realEnricher is the one that the program uses.
+func realEnricher(b *testing.B, scorer string) *Enricher {
+	b.Helper()
+	s, err := sentiment.New(scorer)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return NewEnricher(EnricherConfig{Scorer: s, Issues: testIssues(), Languages: language.New()})
+}
 
 // benchTexts are of the length and mixture of what agencies are told.
 var benchTexts = []string{
@@ -45,12 +57,7 @@ func BenchmarkDecode(b *testing.B) {
 
 func BenchmarkEnrich(b *testing.B) {
 	for _, scorer := range []string{"vader", "bayes"} {
-		cfg := DefaultConfig()
-		cfg.Scorer = scorer
-		e, err := LoadEnricher(cfg)
-		if err != nil {
-			b.Fatal(err)
-		}
+		e := realEnricher(b, scorer)
 		b.Run(scorer, func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
@@ -63,11 +70,7 @@ func BenchmarkEnrich(b *testing.B) {
 }
 
 func BenchmarkHandle(b *testing.B) {
-	cfg := DefaultConfig()
-	e, err := LoadEnricher(cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
+	e := realEnricher(b, sentiment.Default)
 	batch := benchBatch(b, 10_000)
 	store := &fakeStore{}
 	a := newAnalyzer(store, prometheus.NewRegistry())

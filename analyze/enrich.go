@@ -1,13 +1,8 @@
 package analyze
 
 import (
-	"fmt"
-	"os"
-
 	"outcry/analyze/issue"
 	"outcry/analyze/language"
-	"outcry/analyze/sentiment"
-	"outcry/configs"
 	"outcry/post"
 )
 
@@ -29,37 +24,6 @@ type Enricher struct{ cfg EnricherConfig }
 
 // NewEnricher makes an Enricher.
 func NewEnricher(cfg EnricherConfig) *Enricher { return &Enricher{cfg: cfg} }
-
-// LoadEnricher makes the Enricher that a configuration describes.
-func LoadEnricher(cfg Config) (*Enricher, error) {
-	scorer, err := sentiment.New(cfg.Scorer)
-	if err != nil {
-		return nil, err
-	}
-	name, data, err := issuesFile(cfg.Issues)
-	if err != nil {
-		return nil, fmt.Errorf("read issues: %w", err)
-	}
-	wording, err := issue.Load(name, data)
-	if err != nil {
-		return nil, err
-	}
-	issues, err := issue.New(wording)
-	if err != nil {
-		return nil, err
-	}
-	return NewEnricher(EnricherConfig{Scorer: scorer, Issues: issues, Languages: language.New()}), nil
-}
-
-// issuesFile reads the file at path, or the one built in where path is empty.
-func issuesFile(path string) (name string, data []byte, err error) {
-	if path == "" {
-		data, err = configs.Files.ReadFile("issues.yaml")
-		return "issues.yaml (built in)", data, err
-	}
-	data, err = os.ReadFile(path)
-	return path, data, err
-}
 
 // Enrich understands m.Post and sets the other fields of m.
 func (e *Enricher) Enrich(m *post.Mention) {

@@ -1,8 +1,6 @@
 package analyze
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,31 +44,4 @@ func TestExplainFindsWords(t *testing.T) {
 		}
 	}
 	t.Error("timing out is not explained")
-}
-
-func TestLoadEnricher(t *testing.T) {
-	cfg := DefaultConfig()
-	e, err := LoadEnricher(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m := enrich(e, "This is a terrible, horrible service", ""); m.Sentiment.Scorer != "vader-1" || m.Sentiment.Label != post.Negative {
-		t.Errorf("understood as %+v", m)
-	}
-
-	cfg.Scorer = "oracle"
-	if _, err := LoadEnricher(cfg); err == nil || !strings.Contains(err.Error(), "oracle") {
-		t.Errorf("error %v", err)
-	}
-	cfg = DefaultConfig()
-	cfg.Issues = filepath.Join(t.TempDir(), "mine.yaml")
-	if _, err := LoadEnricher(cfg); err == nil || !strings.Contains(err.Error(), "mine.yaml") {
-		t.Errorf("error %v", err)
-	}
-	if err := os.WriteFile(cfg.Issues, []byte("issues: []\ncolour: blue\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := LoadEnricher(cfg); err == nil || !strings.Contains(err.Error(), "mine.yaml:2") {
-		t.Errorf("error %v", err)
-	}
 }

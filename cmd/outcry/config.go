@@ -180,6 +180,14 @@ func loadConfig(cmd *cobra.Command) (Config, *slog.Logger, error) {
 			return cfg, nil, usagef("--log-level: must be debug, info, warn or error, not %q", level)
 		}
 	}
+	for _, name := range []*string{
+		&cfg.Kafka.TLS.CAFile, &cfg.Kafka.TLS.CertFile, &cfg.Kafka.TLS.KeyFile,
+		&cfg.ClickHouse.TLS.CAFile, &cfg.ClickHouse.TLS.CertFile, &cfg.ClickHouse.TLS.KeyFile,
+	} {
+		if *name != "" {
+			*name = cfg.path(*name)
+		}
+	}
 	cfg.Kafka.Broker.Dir = cfg.DataDir
 	cfg.ClickHouse.Engine.Dir = cfg.DataDir
 	return cfg, obs.Logger(os.Stderr, cfg.Log.Level, cfg.Log.Format), nil

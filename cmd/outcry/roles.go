@@ -61,6 +61,11 @@ func (g *graph) addIngest(cfg ingest.Config, list []ingest.Named, agencies []pos
 
 // buildSources makes the configured sources.
 func (g *graph) buildSources(in io.Reader) ([]ingest.Named, error) {
+	for _, s := range g.cfg.Sources {
+		if s.Replay != nil && s.Replay.File != "-" {
+			s.Replay.File = g.cfg.path(s.Replay.File)
+		}
+	}
 	return sources.Build(g.cfg.Sources, sources.Deps{
 		Log: g.log, Webhook: webhook.NewMetrics(g.registry), Stdin: in, Stall: g.cfg.Ingest.Stall,
 	})
@@ -70,7 +75,7 @@ func (g *graph) buildSources(in io.Reader) ([]ingest.Named, error) {
 func (g *graph) addAnalyze(enricher *analyze.Enricher) {
 	a := analyze.New(g.cfg.Analyze, analyze.Deps{
 		Log: g.log, Metrics: analyze.NewMetrics(g.registry),
-		Consume:     consumePosts(g.bus, g.cfg.Kafka.Consume),
+		Topic: bus.TopicPosts, Consume: consumePosts(g.bus, g.cfg.Kafka.Consume),
 		Sink:        g.store,
 		DeadLetters: publishDeadLetters(g.bus.Producer(bus.TopicDeadLetter)),
 		Enricher:    enricher,

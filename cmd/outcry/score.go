@@ -151,7 +151,7 @@ complaint|not_complaint, or {"text", "issues": [ids], "touch_points": [ids]}.`,
 			out.SetIndent("", "  ")
 			return out.Encode(report)
 		}
-		return printReport(cmd.OutOrStdout(), report)
+		return report.WriteText(cmd.OutOrStdout())
 	}
 	return cmd
 }
