@@ -63,15 +63,15 @@ func (b *alertBook) refresh(ctx context.Context, now time.Time) error {
 	}
 	var fresh []post.AlertChange
 	for _, c := range log {
+		if _, ok := known[c.ID]; !ok && !first {
+			fresh = append(fresh, c)
+		}
 		b.seen[c.ID] = struct{}{}
 		if old, ok := b.latest[c.Fingerprint]; !ok || !c.At.Before(old.At) {
 			b.latest[c.Fingerprint] = c
 		}
 		if c.At.After(b.newest) {
 			b.newest = c.At
-		}
-		if _, ok := known[c.ID]; !ok && !first {
-			fresh = append(fresh, c)
 		}
 	}
 	if len(fresh) > 0 {

@@ -267,7 +267,7 @@ func TestViewLivesInItsAddress(t *testing.T) {
 		t.Errorf("the scripts are told %q", got)
 	}
 	for _, want := range []string{
-		"/?agency=water&hours=24#timeline", // now
+		"/?agency=water&hours=24#timeline",                                           // now
 		"/?agency=water&hours=24&until=2026-03-03T12%3A00%3A00Z#timeline",            // earlier
 		"/?agency=water&hours=24&issue=wait&until=2026-03-04T12%3A00%3A00Z#timeline", // one issue
 		"/?agency=water&until=2026-03-04T12%3A00%3A00Z#timeline",                     // six hours, the default

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"outcry/post"
@@ -47,41 +48,50 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { s.hub.leave(j.viewer, s.now()) }()
+	if err := s.serveStream(w, r, f, j, last); errors.Is(err, os.ErrDeadlineExceeded) {
+		s.deps.Metrics.viewerCut(cutSlow)
+	}
+}
 
+// serveStream brings a viewer up to date and keeps it so. It ends with an error
+// when the viewer does not read, and with nil when it left or was sent away.
+func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, f filter, j joined, last cursor) error {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := &eventWriter{w: w, control: http.NewResponseController(w)}
 	hello := newEvent(eventSummary, s.overview.get(r.Context()))
-	if id == "" {
+	fresh := last == cursor{}
+	if fresh {
 		hello.id = j.at
 	}
 	if err := out.open(hello); err != nil {
-		return
+		return err
 	}
 	sent := map[feedKey]bool{}
-	if id != "" && !j.exact {
+	if !fresh && !j.exact {
 		j.backlog = s.missed(r.Context(), f, last.pos)
 		for i := range j.backlog {
 			sent[j.backlog[i].key] = j.backlog[i].name == eventMention
 		}
 	}
 	if err := out.write(j.backlog...); err != nil {
-		return
+		return err
 	}
-	s.relay(r.Context(), j.viewer, out, sent)
+	return relay(r.Context(), j.viewer, out, sent)
 }
 
-// relay passes on events until the viewer leaves, is cut off, or does not read.
-func (s *Server) relay(ctx context.Context, v *viewer, out *eventWriter, sent map[feedKey]bool) {
+// relay passes on events, without the mentions that were sent before, until
+// the viewer leaves, is cut off, or does not read.
+func relay(ctx context.Context, v *viewer, out *eventWriter, sent map[feedKey]bool) error {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
 		var err error
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-v.gone:
-			return
+			return nil
 		case <-beat.C:
 			err = out.comment("alive")
 		case batch := <-v.queue:
@@ -94,7 +104,7 @@ func (s *Server) relay(ctx context.Context, v *viewer, out *eventWriter, sent ma
 			err = out.write(kept...)
 		}
 		if err != nil {
-			return
+			return err
 		}
 	}
 }

@@ -1,0 +1,465 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"outcry/post"
+)
+
+// liveBoard runs a board on connections in memory, so that a test inside
+// synctest decides over time.
+type liveBoard struct {
+	*Server
+	ln *pipeListener
+}
+
+func runLive(t *testing.T, store Store, change func(*Config, *Deps)) *liveBoard {
+	t.Helper()
+	s := newTestServer(t, store, func(c *Config, d *Deps) {
+		d.Now = time.Now
+		if change != nil {
+			change(c, d)
+		}
+	})
+	ln := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.serve(ctx, ln) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the board ends with %v", err)
+		}
+	})
+	return &liveBoard{s, ln}
+}
+
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { close(l.closed); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// sse is a viewer that reads.
+type sse struct {
+	t      *testing.T
+	conn   net.Conn
+	lines  *bufio.Scanner
+	lastID string
+}
+
+type sseEvent struct{ id, name, data string }
+
+// watch opens a stream and gives the viewer once the answer has begun.
+func (b *liveBoard) watch(t *testing.T, query, lastID string) *sse {
+	t.Helper()
+	client, server := net.Pipe()
+	b.ln.conns <- server
+	t.Cleanup(func() { client.Close() })
+	fmt.Fprintf(client, "GET /api/v1/stream%s HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %s\r\n\r\n", query, lastID)
+	r := bufio.NewReader(client)
+	answer, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("the stream is answered with %s", answer.Status)
+	}
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 1<<20)
+	return &sse{t: t, conn: client, lines: lines, lastID: lastID}
+}
+
+// next reads one event; ok is false at the end of the stream.
+func (v *sse) next() (e sseEvent, ok bool) {
+	for v.lines.Scan() {
+		name, value, _ := strings.Cut(v.lines.Text(), ": ")
+		switch name {
+		case "id":
+			e.id, v.lastID = value, value
+		case "event":
+			e.name = value
+		case "data":
+			e.data = value
+		case "":
+			if e.name != "" {
+				return e, true
+			}
+		}
+	}
+	return e, false
+}
+
+// texts reads n mentions, passing over other events, and gives their texts.
+func (v *sse) texts(n int) string {
+	v.t.Helper()
+	var out []string
+	for len(out) < n {
+		e, ok := v.next()
+		if !ok {
+			v.t.Fatalf("the stream ended after %q", out)
+		}
+		if e.name == eventMention {
+			var m mention
+			if err := json.Unmarshal([]byte(e.data), &m); err != nil {
+				v.t.Fatal(err)
+			}
+			out = append(out, m.Text)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// until reads events up to the first of the given name.
+func (v *sse) until(name string) sseEvent {
+	v.t.Helper()
+	for {
+		e, ok := v.next()
+		if !ok {
+			v.t.Fatalf("the stream ended without %s", name)
+		}
+		if e.name == name {
+			return e
+		}
+	}
+}
+
+func TestStreamShowsNewPostsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		store.store(said(1, time.Now().Add(-time.Hour), "old"))
+		b := runLive(t, store, nil)
+		v := b.watch(t, "", "")
+		if e, _ := v.next(); e.name != eventSummary || e.id == "" {
+			t.Errorf("a stream begins with %s (id %q), want a summary with an id", e.name, e.id)
+		}
+		store.store(said(2, time.Now(), "one"), said(3, time.Now(), "two"))
+		if got := v.texts(2); got != "one two" {
+			t.Errorf("the stream shows %q", got)
+		}
+		// A row that becomes visible late, between rows already shown, is not lost.
+		store.mu.Lock()
+		store.mentions = append(store.mentions, said(4, store.mentions[1].StoredAt.Add(-time.Second), "late"))
+		store.mu.Unlock()
+		store.store(said(5, time.Now().Add(time.Second), "three"))
+		if got := v.texts(2); got != "late three" {
+			t.Errorf("the stream shows %q", got)
+		}
+	})
+}
+
+func TestStreamIsFiltered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		b := runLive(t, store, nil)
+		tax, wait := b.watch(t, "?agency=tax", ""), b.watch(t, "?issue=wait", "")
+		water := said(1, time.Now(), "water")
+		water.Agency = "water"
+		water.Issues = []post.Label{{ID: "wait", Score: 1}}
+		store.store(water, said(2, time.Now(), "tax"))
+		if got := tax.texts(1); got != "tax" {
+			t.Errorf("a stream of one agency shows %q", got)
+		}
+		if got := wait.texts(1); got != "water" {
+			t.Errorf("a stream of one issue shows %q", got)
+		}
+	})
+}
+
+func TestStreamResumesFromTheRing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		b := runLive(t, store, nil)
+		witness := b.watch(t, "", "")
+		v := b.watch(t, "", "")
+		store.store(said(1, time.Now(), "one"))
+		witness.texts(1)
+		v.texts(1)
+		v.conn.Close()
+		synctest.Wait()
+
+		store.store(said(2, time.Now(), "two"), said(3, time.Now(), "three"))
+		witness.texts(2)
+		before := store.count(readMentions)
+		back := b.watch(t, "", v.lastID)
+		if got := back.texts(2); got != "two three" {
+			t.Errorf("a viewer that comes back is shown %q", got)
+		}
+		if after := store.count(readMentions); after > before+1 {
+			t.Errorf("the store was asked %d times for what the ring holds", after-before)
+		}
+		store.store(said(4, time.Now(), "four"))
+		if got := back.texts(1); got != "four" {
+			t.Errorf("after resuming, the stream shows %q", got)
+		}
+	})
+}
+
+// After a restart, or in another process, the position in the store counts.
+func TestStreamResumesFromTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		first := runLive(t, store, nil)
+		v := first.watch(t, "", "")
+		store.store(said(1, time.Now(), "one"))
+		v.texts(1)
+		v.conn.Close()
+		time.Sleep(10 * time.Minute) // nobody watches; the ring is given up
+
+		var posts []post.StoredMention
+		for i := range resumePage + 10 { // more than one page, two posts of each time
+			posts = append(posts, said(post.Key(100+i), time.Now().Add(time.Duration(i/2)*time.Millisecond), fmt.Sprint(i)))
+		}
+		store.store(posts...)
+		store.mu.Lock()
+		store.alerts = append(store.alerts, post.AlertChange{ID: 9, Fingerprint: 9, At: time.Now(), State: post.Firing, Series: post.Series{Agency: "tax"}})
+		store.mu.Unlock()
+
+		for name, b := range map[string]*liveBoard{"the same process": first, "another process": runLive(t, store, nil)} {
+			back := b.watch(t, "", v.lastID)
+			if e := back.until(eventAlert); !strings.Contains(e.data, `"fingerprint":"9"`) {
+				t.Errorf("%s: the missed alert is %s", name, e.data)
+			}
+			got := strings.Fields(back.texts(len(posts)))
+			for i, text := range got {
+				if text != fmt.Sprint(i) {
+					t.Fatalf("%s: post %d is %q", name, i, text)
+				}
+			}
+			back.conn.Close()
+		}
+	})
+}
+
+// Posts that were read from the store for a returning viewer are not shown
+// again when the follower meets them.
+func TestStreamGoesOnAfterResuming(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		b := runLive(t, store, nil)
+		id := cursor{storeEpoch, 0, position{stored: time.Now().Add(-time.Minute).UnixMilli(), alertAt: time.Now().UnixMilli()}}
+		store.store(said(1, time.Now().Add(-time.Second), "missed"), said(2, time.Now(), "fresh"))
+		v := b.watch(t, "", id.String())
+		if got := v.texts(2); got != "missed fresh" {
+			t.Errorf("resuming shows %q", got)
+		}
+		time.Sleep(5 * time.Second)
+		store.store(said(3, time.Now(), "live"))
+		if got := v.texts(1); got != "live" {
+			t.Errorf("after resuming, the stream shows %q", got)
+		}
+	})
+}
+
+func TestStreamRefusesForeignCursors(t *testing.T) {
+	s := newTestServer(t, &fakeStore{}, nil)
+	for _, id := range []string{"x", "1.2.3.4", "a.b.c.d.e", "a.1.-1.1.1", "a.1.99999999999999999.1.1", strings.Repeat("1", 500)} {
+		if _, err := parseCursor(id); err == nil {
+			t.Errorf("the id %.20q is accepted", id)
+		}
+	}
+	if _, err := s.hub.join(filter{}, cursor{epoch: s.hub.epoch, seq: 1 << 62}, noon); err != nil {
+		t.Errorf("a cursor of the future is an error: %v", err)
+	}
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add("abcdefgh.1.1700000000000.18446744073709551615.1700000000000")
+	f.Add("a.0.0.0.0")
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := parseCursor(s)
+		if err != nil {
+			return
+		}
+		again, err := parseCursor(c.String())
+		if err != nil || again != c {
+			t.Fatalf("%q reads as %+v, which reads as %+v, %v", s, c, again, err)
+		}
+	})
+}
+
+// A viewer that reads nothing is cut off; the others are not held up.
+func TestSlowViewerIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		b := runLive(t, store, nil)
+		good := b.watch(t, "", "")
+		slow := b.watch(t, "", "") // never reads again
+
+		for i := range 40 {
+			store.store(said(post.Key(i+1), time.Now(), fmt.Sprint(i)))
+			if got := good.texts(1); got != fmt.Sprint(i) {
+				t.Fatalf("with a slow viewer beside, the stream shows %q, want %d", got, i)
+			}
+		}
+		synctest.Wait()
+		b.hub.mu.Lock()
+		left := len(b.hub.viewers)
+		b.hub.mu.Unlock()
+		if left != 1 {
+			t.Errorf("%d viewers are left, want the good one", left)
+		}
+		time.Sleep(writeTimeout)
+		for {
+			if _, ok := slow.next(); !ok {
+				break
+			}
+		}
+	})
+}
+
+// The hub cuts off a full queue at once, whatever the connection does.
+func TestHubNeverWaits(t *testing.T) {
+	h := newHub(10, nil)
+	slow, err := h.join(filter{}, cursor{}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := h.join(filter{agency: "water"}, cursor{}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range queueSize + 1 {
+		h.publish(noon, event{name: eventMention, agency: "tax"})
+	}
+	select {
+	case <-slow.gone:
+	default:
+		t.Error("a viewer with a full queue is still served")
+	}
+	select {
+	case <-other.gone:
+		t.Error("a viewer that wanted none of it was cut off")
+	default:
+	}
+	h.leave(slow.viewer, noon) // as its handler does in the end
+}
+
+func TestViewersAreCapped(t *testing.T) {
+	s := newTestServer(t, &fakeStore{}, func(c *Config, _ *Deps) { c.MaxViewers = 1 })
+	if _, err := s.hub.join(filter{}, cursor{}, noon); err != nil {
+		t.Fatal(err)
+	}
+	w := get(t, s, "/api/v1/stream")
+	var answer errorAnswer
+	decode(t, w, http.StatusServiceUnavailable, &answer)
+	if answer.Error.Code != "busy" || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%+v, Retry-After %q", answer.Error, w.Header().Get("Retry-After"))
+	}
+	if m := get(t, s, "/metrics").Body.String(); !strings.Contains(m, `outcry_web_viewers_cut_total{reason="full"} 1`) {
+		t.Error("the refusal is not counted")
+	}
+}
+
+func TestStreamSaysThatItLives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := runLive(t, &fakeStore{}, func(c *Config, _ *Deps) { c.SummaryInterval = 10 * time.Minute })
+		v := b.watch(t, "", "")
+		start := time.Now()
+		for v.lines.Scan() {
+			if v.lines.Text() == ": alive" {
+				break
+			}
+		}
+		if took := time.Since(start); took > heartbeat {
+			t.Errorf("the first sign of life came after %s", took)
+		}
+	})
+}
+
+// New alert changes reach viewers at once, each once, with fresh numbers.
+func TestAlertChangesAreNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		store.alerts = []post.AlertChange{{ID: 1, Fingerprint: 1, At: time.Now().Add(-time.Hour), State: post.Firing, Series: post.Series{Agency: "tax"}}}
+		b := runLive(t, store, nil)
+		v := b.watch(t, "", "")
+		v.until(eventSummary)
+		store.mu.Lock()
+		store.alerts = append(store.alerts, post.AlertChange{ID: 2, Fingerprint: 2, At: time.Now(), State: post.Firing, Severity: "critical", Series: post.Series{Agency: "tax"}})
+		store.mu.Unlock()
+		start := time.Now()
+		if e := v.until(eventAlert); !strings.Contains(e.data, `"fingerprint":"2"`) {
+			t.Errorf("the news is %s", e.data)
+		}
+		if e := v.until(eventSummary); !strings.Contains(e.data, `"firing":2`) {
+			t.Errorf("the numbers are %s", e.data)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("the news took %s", took)
+		}
+		b.alerts.mu.Lock()
+		b.alerts.loaded = time.Time{}.Add(time.Second) // the whole history is read again
+		b.alerts.mu.Unlock()
+		v.until(eventSummary)
+		for range 3 {
+			if e, _ := v.next(); e.name == eventAlert {
+				t.Errorf("an old change is told again: %s", e.data)
+			}
+		}
+	})
+}
+
+// Nobody watches, nobody asks.
+func TestStoreIsFollowedOnlyForViewers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		b := runLive(t, store, nil)
+		time.Sleep(time.Hour)
+		if n := store.count(readMentions); n != 0 {
+			t.Errorf("the store was asked %d times", n)
+		}
+		v := b.watch(t, "", "")
+		v.until(eventSummary)
+		v.conn.Close()
+		time.Sleep(2 * lingering)
+		n := store.count(readMentions)
+		time.Sleep(time.Hour)
+		if after := store.count(readMentions); after != n {
+			t.Errorf("after the last viewer left, the store was asked %d times", after-n)
+		}
+	})
+}
+
+// More posts than people can read: the feed shows a sample, says so, and keeps up.
+func TestFeedSkipsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		b := runLive(t, store, nil)
+		v := b.watch(t, "", "")
+		v.until(eventSummary)
+		for i := range 5 * feedPage * feedPages {
+			store.store(said(post.Key(i+1), time.Now(), "many"))
+		}
+		v.until(eventGap)
+		time.Sleep(3 * time.Second)
+		store.store(said(1_000_000, time.Now(), "after"))
+		start, sample := time.Now(), 0
+		for v.texts(1) != "after" {
+			sample++
+		}
+		if took := time.Since(start); took > 2*time.Second || sample > 2*feedPage*feedPages {
+			t.Errorf("the feed keeps up after %s and %d posts", took, sample)
+		}
+	})
+}
