@@ -20,7 +20,8 @@ type admin struct {
 
 func newAdmin(socket string) *admin {
 	transport := &kafka.Transport{
-		ClientID: "outcry-broker",
+		ClientID:    "outcry-broker",
+		MetadataTTL: time.Second,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)

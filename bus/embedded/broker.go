@@ -104,7 +104,9 @@ type Broker struct {
 	ready   chan struct{}
 	fault   atomic.Pointer[error] // why publishing is refused, or nil
 
-	free func(dir string) (uint64, error) // bytes free on the disk
+	free         func(dir string) (uint64, error) // bytes free on the disk
+	freeInterval time.Duration                    // how often that is asked
+	dropInterval time.Duration                    // how often old data is dropped
 }
 
 // New makes a broker; Run starts it.
@@ -122,7 +124,10 @@ func New(cfg Config, deps Deps) *Broker {
 		log:     log.With("component", "broker"),
 		metrics: metrics,
 		ready:   make(chan struct{}),
-		free:    freeDisk,
+
+		free:         freeDisk,
+		freeInterval: freeInterval,
+		dropInterval: cfg.RetentionInterval,
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// diskInterval is how often the free space is looked at. At 100 MB/s, far more
+// freeInterval is how often the free space is looked at. At 100 MB/s, far more
 // than is ever published, the default threshold is not written through between two looks.
-const diskInterval = 2 * time.Second
+const freeInterval = 2 * time.Second
 
 // diskWatch refuses publishing while the disk is nearly full. A disk that is
 // full in earnest would fail ClickHouse and the commit of offsets too.

@@ -78,8 +78,8 @@ func (l *limits) share(t *kmsg.CreateTopicsRequestTopic, set *topicConfig) (topi
 	}
 	limit := topicLimit{
 		partitions: int64(max(t.NumPartitions, int32(len(t.ReplicaAssignment)), 1)),
-		keep:       set.size("retention.bytes", defaultPartition),
-		segment:    min(set.size("segment.bytes", int64(l.cfg.SegmentBytes)), int64(l.cfg.SegmentBytes)),
+		keep:       max(set.size("retention.bytes", defaultPartition), leastPartition),
+		segment:    min(max(set.size("segment.bytes", int64(l.cfg.SegmentBytes)), leastPartition), int64(l.cfg.SegmentBytes)),
 		compacted:  set.compacted(),
 	}
 	if limit.compacted {

@@ -18,9 +18,9 @@ import (
 // cleaner does not start after a restart.
 func (b *Broker) maintain(ctx context.Context, cluster *kfake.Cluster, carry *carrier, l *limits, disk *diskWatch) {
 	b.metrics.capBytes.Set(float64(b.cfg.MaxBytes))
-	retention := time.NewTicker(b.cfg.RetentionInterval)
+	retention := time.NewTicker(b.dropInterval)
 	defer retention.Stop()
-	space := time.NewTicker(diskInterval)
+	space := time.NewTicker(b.freeInterval)
 	defer space.Stop()
 	for {
 		select {
@@ -29,13 +29,18 @@ func (b *Broker) maintain(ctx context.Context, cluster *kfake.Cluster, carry *ca
 		case <-space.C:
 			disk.check()
 		case <-retention.C:
+			carried := true
 			for topic, limit := range l.compacted() {
 				if err := carry.topic(ctx, topic, limit); err != nil && ctx.Err() == nil {
+					carried = false
 					b.log.Error("the latest of each key was not carried forward, will try again", "topic", topic, "error", err)
 				}
 			}
-			cluster.ApplyRetention()
-			b.metrics.logBytes.Set(float64(dirSize(logDir(b.cfg.Dir))))
+			size := dirSize(logDir(b.cfg.Dir))
+			b.metrics.logBytes.Set(float64(size))
+			if carried || size > int64(b.cfg.MaxBytes) { // else it might drop the last of a key
+				cluster.ApplyRetention()
+			}
 		}
 	}
 }

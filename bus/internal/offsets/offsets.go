@@ -66,8 +66,19 @@ func Committed(ctx context.Context, client *kafka.Client, group, topic string, p
 // fetchWait is how long the broker may wait for data that it should have.
 const fetchWait = time.Second
 
-// Each calls fn with every record that the partition holds at this moment.
+// Each calls fn with every record that the partition holds at this moment, in
+// order. When retention overtakes it, it begins again: what was dropped may have
+// been written anew behind the end that it knew. So fn may see a record again.
 func Each(ctx context.Context, client *kafka.Client, topic string, partition int, fn func(key, value []byte)) error {
+	for {
+		err := each(ctx, client, topic, partition, fn)
+		if !errors.Is(err, kafka.OffsetOutOfRange) {
+			return err
+		}
+	}
+}
+
+func each(ctx context.Context, client *kafka.Client, topic string, partition int, fn func(key, value []byte)) error {
 	found, err := Of(ctx, client, topic, partition)
 	if err != nil {
 		return err
