@@ -9,12 +9,14 @@ type spread struct {
 	weight  float64         // Σ 1
 }
 
-// of gives the dispersion of window i when so much is expected in it: beyond
-// the average, it grows with what is expected.
+// of gives the dispersion of window i when so much is expected in it. Beyond the
+// average it grows with what is expected, as far as it was learned: of a series
+// that is nearly silent the average says nothing.
 func (s *spread) of(i int, expected float64) float64 {
 	phi := (s.squares[i] + dispersionWeight*dispersionPrior) / (s.mass[i] + dispersionWeight)
 	if average := s.mass[i] * float64(windows[i]); expected*s.weight > average && average > 0 {
-		phi = 1 + (phi-1)*expected*s.weight/average
+		known := s.mass[i] / (s.mass[i] + dispersionWeight)
+		phi = 1 + (phi-1)*(1+known*(expected*s.weight/average-1))
 	}
 	return max(phi, dispersionFloor)
 }
