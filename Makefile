@@ -7,10 +7,12 @@ SHELL       := bash
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO        ?= go
 FUZZTIME  ?= 10s
-PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-# The binary is static and the same whoever builds it.
-BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+# Loading the embedded engine needs the system's dynamic linker; without the
+# engine (the tag noengine) the binary is static, for servers and containers.
+# Neither needs a C compiler, and both are the same whoever builds them.
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+TARGETS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 linux-amd64-noengine linux-arm64-noengine
 
 # golangci-lint bundles staticcheck, depguard and the others of .golangci.yml;
 # it is built once (two minutes on two cores) and kept under its version.
@@ -22,7 +24,7 @@ LINTER         := bin/tools/golangci-lint-$(LINTER_VERSION)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/outcry, static, with the version stamped in
+build: ## bin/outcry, with the version stamped in
 	@mkdir -p bin
 	$(BUILD) -o bin/outcry ./cmd/outcry
 
@@ -68,12 +70,14 @@ check: build ## is configs/outcry.yaml right?
 
 dist: ## a tarball for each platform, with checksums
 	@rm -rf dist && mkdir -p dist
-	@for platform in $(PLATFORMS); do \
-	  name="outcry-$(VERSION)-$${platform/\//-}"; \
+	@for target in $(TARGETS); do \
+	  IFS=- read -r os arch tags <<<"$$target"; \
+	  name="outcry-$(VERSION)-$$target"; \
 	  echo "$$name"; \
 	  mkdir -p "dist/$$name"; \
-	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(BUILD) -o "dist/$$name/outcry" ./cmd/outcry; \
+	  GOOS=$$os GOARCH=$$arch $(BUILD) -tags "$$tags" -o "dist/$$name/outcry" ./cmd/outcry; \
 	  cp -R README.md docs configs "dist/$$name/"; \
+	  rm -f "dist/$$name"/configs/*.go; \
 	  tar -C dist --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -czf "dist/$$name.tar.gz" "$$name"; \
 	  rm -r "dist/$$name"; \
 	done
