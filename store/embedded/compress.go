@@ -8,8 +8,10 @@ import (
 
 	"github.com/ClickHouse/ch-go/compress"
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 )
 
 // requestBody unpacks a body: first the Content-Encoding of HTTP, then, where
@@ -28,8 +30,12 @@ func requestBody(body io.Reader, encoding string, blocks bool) (io.Reader, error
 		if d, err = zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20)); err == nil {
 			body = d
 		}
+	case "lz4":
+		body = lz4.NewReader(body)
+	case "br":
+		body = brotli.NewReader(body)
 	default:
-		return body, refuse(proto.ErrUnknownCompressionMethod, "Content-Encoding %q is not understood: send gzip, deflate, zstd or none", encoding)
+		return body, refuse(proto.ErrUnknownCompressionMethod, "Content-Encoding %q is not understood: send gzip, deflate, zstd, lz4, br or none", encoding)
 	}
 	if err != nil {
 		return strings.NewReader(""), badBody(err)
@@ -75,7 +81,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 
 // acceptedEncoding picks the encoding of an answer from Accept-Encoding.
 func acceptedEncoding(accept string) string {
-	for _, want := range []string{"zstd", "gzip", "deflate"} {
+	for _, want := range []string{"zstd", "lz4", "gzip", "deflate", "br"} {
 		for offered := range strings.SplitSeq(accept, ",") {
 			name, _, _ := strings.Cut(strings.TrimSpace(offered), ";")
 			if strings.EqualFold(name, want) {
@@ -98,6 +104,10 @@ func newEncoder(w io.Writer, encoding string) (encoder, error) {
 		return gzip.NewWriterLevel(w, gzip.BestSpeed)
 	case "deflate":
 		return zlib.NewWriterLevel(w, zlib.BestSpeed)
+	case "lz4":
+		return lz4.NewWriter(w), nil
+	case "br":
+		return brotli.NewWriterLevel(w, brotli.BestSpeed), nil
 	case "zstd":
 		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	}

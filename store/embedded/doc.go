@@ -4,15 +4,18 @@
 // other HTTP client of ClickHouse use it as they would use a server.
 //
 // It promises
-//   - that a row is on disk's way when an insert was answered with 200: a crash
-//     of the child or of the parent (SIGKILL) loses none of them. Loss of power
-//     is another matter: see Config.Fsync;
-//   - that an insert whose body ends early, or whose client goes away, inserts
-//     nothing (for inserts that the engine takes as one block, see insert.go);
+//   - that a row is stored when its insert was answered with 200: a crash of the
+//     child or of the parent (SIGKILL) loses none. Loss of power may, unless the
+//     table sets fsync_after_insert and fsync_part_directory;
+//   - that an insert whose body breaks off stores nothing (up to a million rows
+//     or 256 MB, which the engine takes as one block);
 //   - that a crash of the engine never takes the parent with it: the child is
 //     started again on the same address, and clients wait meanwhile;
-//   - that only holders of the token on this machine reach it, and that their
-//     SQL reaches no file, network or program outside the data directory.
+//   - that only holders of the token on this machine reach it, and that SQL
+//     with a table function, engine or clause that reaches files, programs or
+//     other machines is refused.
 //
-// It is one node: no replication, no ON CLUSTER, no sessions, no users.
+// It is one node: no replication, no ON CLUSTER, no users, no sessions, no
+// external tables in a request, no dictionaries. query_id is told back but the
+// engine runs queries under ids of its own.
 package embedded

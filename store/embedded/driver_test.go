@@ -56,6 +56,7 @@ func TestDriverRoundTrip(t *testing.T) {
 		{"lz4", clickhouse.CompressionLZ4, nil},
 		{"zstd", clickhouse.CompressionZSTD, nil},
 		{"gzip", clickhouse.CompressionGZIP, clickhouse.Settings{"enable_http_compression": 1}},
+		{"brotli", clickhouse.CompressionBrotli, clickhouse.Settings{"enable_http_compression": 1}},
 		{"deflate", clickhouse.CompressionDeflate, clickhouse.Settings{"enable_http_compression": 1}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -30,10 +30,11 @@ var ErrInUse = errors.New("the data directory's ClickHouse engine is run by anot
 const (
 	startTimeout = 60 * time.Second // a cold disk takes seconds, recovery of many tables more
 	stopTimeout  = 4 * time.Second  // after SIGTERM, before SIGKILL; the child itself takes under 2 s
-	maxFailures  = 5                // starts in a row that do not get ready: then Run gives up
+	maxFailures  = 6                // starts in a row that do not get ready: then Run gives up
 	firstPause   = 100 * time.Millisecond
 	longestPause = 5 * time.Second
-	stderrLines  = 20 // of the child's last words, kept for the error
+	steadyLife   = 10 * time.Second // a child that lived so long is restarted without a longer pause
+	stderrLines  = 20               // of the first and of the last words of a child: kept for the error
 )
 
 // Engine supervises the child process that holds the engine.
@@ -109,17 +110,20 @@ func (e *Engine) Run(ctx context.Context) error {
 // supervise keeps one child after the other.
 func (e *Engine) supervise(ctx context.Context, listener *net.TCPListener, o orders) error {
 	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = firstPause, longestPause
+	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = firstPause, longestPause, 2
 	failures := 0
 	for {
 		c := &child{engine: e, orders: o, listener: listener}
+		begun := time.Now()
 		err := c.run(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
+		if time.Since(begun) >= steadyLife {
+			pause.Reset()
+		}
 		if c.wasReady {
 			failures = 0
-			pause.Reset()
 		} else if failures++; failures >= maxFailures {
 			return fmt.Errorf("the ClickHouse engine does not start (%d attempts): %w", failures, err)
 		}
@@ -249,13 +253,15 @@ func (c *child) describe(err error) error {
 	return err
 }
 
-// lastWords keeps the end of what a process says.
+// lastWords keeps the beginning and the end of what a process says: a panic
+// begins with its reason, a refusal ends with it.
 type lastWords struct {
-	mu    sync.Mutex
-	lines []string
+	mu          sync.Mutex
+	first, last []string
 }
 
-// listen logs each line and keeps the last ones, until r ends.
+// listen logs each line, the first few where operators see them, and keeps
+// some, until r ends.
 func (l *lastWords) listen(r io.Reader, log *slog.Logger) {
 	const longest = 4 << 10
 	lines := bufio.NewReaderSize(r, longest)
@@ -264,23 +270,29 @@ func (l *lastWords) listen(r io.Reader, log *slog.Logger) {
 		if err != nil {
 			return
 		}
-		text := strings.TrimSpace(string(line))
-		if text == "" {
-			continue
+		if text := strings.TrimSpace(string(line)); text != "" {
+			log.Log(context.Background(), l.keep(text), "the ClickHouse engine's process says", "line", text)
 		}
-		log.Warn("the ClickHouse engine's process says", "line", text)
-		l.mu.Lock()
-		l.lines = append(l.lines, text)
-		l.lines = l.lines[max(0, len(l.lines)-stderrLines):]
-		l.mu.Unlock()
 		for more && err == nil { // the rest of a line that is too long
 			_, more, err = lines.ReadLine()
 		}
 	}
 }
 
+func (l *lastWords) keep(line string) slog.Level {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.first) < stderrLines {
+		l.first = append(l.first, line)
+		return slog.LevelWarn
+	}
+	l.last = append(l.last, line)
+	l.last = l.last[max(0, len(l.last)-stderrLines):]
+	return slog.LevelDebug
+}
+
 func (l *lastWords) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Join(l.lines, "\n")
+	return strings.Join(append(l.first[:len(l.first):len(l.first)], l.last...), "\n")
 }

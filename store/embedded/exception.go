@@ -32,7 +32,7 @@ func newException(text string) *exception {
 
 // refuse makes an exception of our own that reads like the engine's.
 func refuse(code proto.Error, format string, args ...any) *exception {
-	return &exception{code: code, text: fmt.Sprintf("Code: %d. DB::Exception: %s. (%s)", int(code), fmt.Sprintf(format, args...), code)}
+	return &exception{code: code, text: fmt.Sprintf("Code: %d. DB::Exception: %s. (%s)", int(code), fmt.Sprintf(format, args...), code.String())}
 }
 
 // asException gives any error a code.

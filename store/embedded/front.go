@@ -76,12 +76,11 @@ func list(c *conn, sql string) ([]string, error) {
 
 // ServeHTTP answers /ping to everybody, and queries to who has the token.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path {
-	case "/ping":
+	switch {
+	case r.URL.Path == "/ping", r.URL.Path == "/" && r.Method != http.MethodPost && r.URL.RawQuery == "":
 		_, _ = io.WriteString(w, "Ok.\n")
 		return
-	case "/":
-	default:
+	case r.URL.Path != "/":
 		http.NotFound(w, r)
 		return
 	}

@@ -65,14 +65,16 @@ func TestOnlyTheTokenOpens(t *testing.T) {
 			t.Errorf("%s: the answer holds the token", tc.name)
 		}
 	}
-	req, _ := http.NewRequestWithContext(t.Context(), "GET", p.Endpoint.URL+"/ping", nil)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if b, _ := io.ReadAll(res.Body); string(b) != "Ok.\n" {
-		t.Errorf("/ping answers %q", b)
+	for _, path := range []string{"/ping", "/"} {
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", p.Endpoint.URL+path, nil)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if b, _ := io.ReadAll(res.Body); string(b) != "Ok.\n" {
+			t.Errorf("%s answers %q", path, b)
+		}
 	}
 }
 
@@ -151,9 +153,13 @@ func TestErrorsAreThoseOfAServer(t *testing.T) {
 		{"POST", "max_execution_time=1&timeout_overflow_mode=throw", "SELECT count() FROM system.numbers", 408, "159"},
 	} {
 		res, body := call(t, p, tc.method, tc.params, tc.sql)
-		if res.StatusCode != tc.status || tc.code != "" && res.Header.Get("X-ClickHouse-Exception-Code") != tc.code || !strings.HasPrefix(body, "Code: ") {
+		if res.StatusCode != tc.status || tc.code != "" && res.Header.Get("X-ClickHouse-Exception-Code") != tc.code || !strings.HasPrefix(body, "Code: ") || !strings.HasSuffix(body, ")\n") || strings.HasSuffix(body, "))\n") {
 			t.Errorf("%s %s %.60q: status %d, code %q, body %.200q", tc.method, tc.params, tc.sql, res.StatusCode, res.Header.Get("X-ClickHouse-Exception-Code"), body)
 		}
+	}
+	form := func(r *http.Request) { r.Header.Set("Content-Type", "multipart/form-data; boundary=x") }
+	if res, body := call(t, p, "POST", "", "--x--", form); res.StatusCode != 501 {
+		t.Errorf("multipart: status %d, %q", res.StatusCode, body)
 	}
 	if res, _ := call(t, p, "PUT", "", "SELECT 1"); res.StatusCode != 405 {
 		t.Errorf("PUT: status %d", res.StatusCode)

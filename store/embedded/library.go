@@ -20,6 +20,9 @@ const LibraryEnv = "OUTCRY_LIBCHDB"
 // ErrNoLibrary reports that the engine's library is not on this machine yet.
 var ErrNoLibrary = errors.New("the embedded ClickHouse engine is not installed")
 
+// errNotBuilt reports a binary made for ClickHouse servers only.
+var errNotBuilt = errors.New("this binary was built without the embedded ClickHouse engine (tag noengine): configure a ClickHouse server")
+
 // release is the npm package that carries the library for one platform.
 type release struct {
 	Package   string
@@ -45,6 +48,9 @@ var releases = map[string]release{
 // names, else the one that Setup left in the user's cache. The error wraps
 // ErrNoLibrary and says what to do.
 func Library() (string, error) {
+	if !built {
+		return "", errNotBuilt
+	}
 	if path := os.Getenv(LibraryEnv); path != "" {
 		if err := checkFile(path); err != nil {
 			return "", fmt.Errorf("%w: %s: %w", ErrNoLibrary, LibraryEnv, err)

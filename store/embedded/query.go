@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"regexp"
 	"strings"
@@ -35,7 +36,7 @@ type query struct {
 type transport struct {
 	compress   bool   // answer in blocks of ClickHouse's own compression
 	zstdBlocks bool   // … zstd instead of lz4
-	encoding   string // Content-Encoding of the answer: gzip, deflate, zstd or empty
+	encoding   string // Content-Encoding of the answer, or empty
 }
 
 // Parameters of the URL that are no settings of the engine. Sessions, quotas
@@ -54,6 +55,9 @@ var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 // newQuery reads the URL and the headers of a request; its body is read later.
 // stall is how long a client may send nothing.
 func newQuery(w http.ResponseWriter, r *http.Request, stall time.Duration) (*query, error) {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "multipart/form-data" {
+		return nil, refuse(proto.ErrNotImplemented, "the embedded engine takes no external tables")
+	}
 	values := r.URL.Query()
 	header := func(name, header string) string {
 		if v := values.Get(name); v != "" {

@@ -32,7 +32,7 @@ func Setup(ctx context.Context, progress io.Writer) (string, error) {
 	if path, err := Library(); err == nil {
 		fmt.Fprintf(progress, "The ClickHouse engine is here already: %s\n", path)
 		return path, nil
-	} else if os.Getenv(LibraryEnv) != "" {
+	} else if !built || os.Getenv(LibraryEnv) != "" {
 		return "", err // the user named a file: fetching another one would hide the mistake
 	}
 	rel, ok := releases[runtime.GOOS+"/"+runtime.GOARCH]
