@@ -77,7 +77,7 @@ func list(c *conn, sql string) ([]string, error) {
 // ServeHTTP answers /ping to everybody, and queries to who has the token.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case r.URL.Path == "/ping", r.URL.Path == "/" && r.Method != http.MethodPost && r.URL.RawQuery == "":
+	case r.URL.Path == "/ping", r.URL.Path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "":
 		_, _ = io.WriteString(w, "Ok.\n")
 		return
 	case r.URL.Path != "/":
