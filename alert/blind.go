@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"time"
 
+	"outcry/alert/notify"
 	"outcry/post"
 )
 
 const (
 	labelSource = "source" // names the source that a blind alert is about
 	allSources  = "all sources"
+
+	longestDetail = 200 // runes of what a source says of itself: it may repeat what a server answered
 
 	// forgetSource is when a source that is no longer reported counts as removed.
 	forgetSource = 24 * time.Hour
@@ -65,7 +68,7 @@ func describe(h post.SourceHealth) string {
 		text += ", last event " + clockTime(h.LastEvent)
 	}
 	if h.Detail != "" {
-		text += " · " + h.Detail
+		text += " · " + notify.Plain(h.Detail, longestDetail)
 	}
 	return text
 }

@@ -71,7 +71,7 @@ func (s *shift) load(ctx context.Context, again bool) error {
 	p.check = now.Add(took + max(checkEvery, 10*took))
 	s.tracker, s.past = t, p
 	s.deps.Metrics.loaded(took, again)
-	s.log.Info("learned the history", "again", again, "from", p.from, "posts", p.posts, "series", t.size(), "took", took)
+	s.log.Info("learned the history", "again", again, "from", p.from, "posts", p.posts, "series", t.size(), "took", took.Round(time.Millisecond).String())
 	return nil
 }
 

@@ -270,6 +270,9 @@ func TestBlindSourceWithholdsTheAllClear(t *testing.T) {
 	if now := w.shift.tracker.agencies.order[0].detector.Learned(); now > learned+3 {
 		t.Errorf("%d minutes were learned while a source was blind", now-learned)
 	}
+	if said := w.ears.said()[1]; strings.Contains(said, "\x1b") || !strings.HasSuffix(said, ` · connected and silent\u001b[2J`) {
+		t.Errorf("summary %q", said)
+	}
 	if n := w.metric("outcry_alert_blind_sources"); n != 1 {
 		t.Errorf("%v blind sources", n)
 	}

@@ -66,6 +66,9 @@ func voices(n float64) string {
 
 // figure writes an expectation: one digit after the point while that says something.
 func figure(x float64) string {
+	if x < 0.05 {
+		return "under 0.1"
+	}
 	if x < 10 {
 		return fmt.Sprintf("%.1f", x)
 	}
