@@ -43,9 +43,9 @@ func (p place) id() rowID { return rowID{p.agency, p.time.UnixMilli(), p.key} }
 // agencies comes once, with one of them in Agency and all in Agencies.
 //
 // Without After, the newest posts come first. With After, what was stored after
-// that position comes in the order of storing; inserts of several writers
-// overlap, so a reader that must see every post steps back by some seconds and
-// leaves out the keys that it knows.
+// that position comes in the order of storing, and fewer than Limit only at the
+// end; inserts of several writers overlap, so a reader that must see every post
+// steps back by some seconds and leaves out the keys that it knows.
 func (s *Store) Mentions(ctx context.Context, q post.MentionQuery) ([]post.StoredMention, error) {
 	if q.Limit <= 0 {
 		q.Limit = defaultLimit
@@ -57,35 +57,48 @@ func (s *Store) Mentions(ctx context.Context, q post.MentionQuery) ([]post.Store
 	return s.newestMentions(ctx, q)
 }
 
-// mentionsAfter goes on when everything on a page was withdrawn: an empty answer
-// means that there is nothing more.
+// mentionsAfter reads page after page until it has enough: rows of withdrawn
+// posts, and of other agencies of the same post, give nothing.
 func (s *Store) mentionsAfter(ctx context.Context, q post.MentionQuery) ([]post.StoredMention, error) {
+	var out []post.StoredMention
+	seen := map[post.Key]bool{}
+	after, page := *q.After, max(q.Limit, defaultLimit)
 	for {
-		places, err := s.pickAfter(ctx, q)
-		if err != nil || len(places) == 0 {
+		places, err := s.pickAfter(ctx, q, after, page)
+		if err != nil {
 			return nil, err
 		}
 		mentions, err := s.fetch(ctx, places)
-		if err != nil || len(mentions) > 0 || len(places) < q.Limit {
-			return mentions, err
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range mentions {
+			if !seen[m.Key] {
+				seen[m.Key] = true
+				out = append(out, m)
+			}
+		}
+		if len(places) < page || len(out) >= q.Limit {
+			return out[:min(len(out), q.Limit)], nil
 		}
 		last := places[len(places)-1]
-		q.After = &post.MentionCursor{StoredAt: last.storedAt, Key: last.key}
+		after = post.MentionCursor{StoredAt: last.storedAt, Key: last.key}
 	}
 }
 
 // pickAfter reads without FINAL, which would have to merge everything; fetch
-// finds the latest version of what was picked.
-func (s *Store) pickAfter(ctx context.Context, q post.MentionQuery) ([]place, error) {
+// finds the latest version of what was picked. The rows of one post stay
+// together: the position behind a page names a post, not a row.
+func (s *Store) pickAfter(ctx context.Context, q post.MentionQuery, after post.MentionCursor, limit int) ([]place, error) {
 	where, args := mentionFilter(q)
 	where = append(where, "(stored_at > fromUnixTimestamp64Milli({stored:Int64}, 'UTC') OR stored_at = fromUnixTimestamp64Milli({stored:Int64}, 'UTC') AND post_key > {key:UInt64})",
 		"stored_at >= fromUnixTimestamp64Milli({stored:Int64}, 'UTC')")
-	args = append(args, clickhouse.Named("stored", clamp(q.After.StoredAt).UnixMilli()), clickhouse.Named("key", uint64(q.After.Key)))
+	args = append(args, clickhouse.Named("stored", clamp(after.StoredAt).UnixMilli()), clickhouse.Named("key", uint64(after.Key)))
 	return s.pick(ctx, `SELECT agency, time, post_key, stored_at
 FROM mentions
 WHERE `+strings.Join(where, " AND ")+`
-ORDER BY stored_at, post_key, agency
-LIMIT `+fmt.Sprint(q.Limit), args)
+ORDER BY stored_at, post_key
+LIMIT `+fmt.Sprint(limit)+` WITH TIES`, args)
 }
 
 // newestMentions looks at ever longer times before the newest post until it has
