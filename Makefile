@@ -43,11 +43,15 @@ test-race: setup ## the same under the race detector (needs a C compiler)
 test-kafka: setup ## bus and pipeline against a real Apache Kafka (OUTCRY_TEST_KAFKA, or Maven and Java 17)
 	OUTCRY_TEST_ENGINE=required test/kafka/run.sh $(GO) test -timeout 15m ./bus/... ./test/...
 
+test-browser: ## the board in a real browser (Chromium and npm)
+	npm ci --prefix test/browser --no-audit --no-fund
+	npm test --prefix test/browser
+
 fuzz: ## every fuzz test for FUZZTIME (10s)
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
 	  for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$$file"); do \
 	    echo "== $$(dirname "$$file") $$name"; \
-	    $(GO) test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME); \
+	    $(GO) test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) </dev/null; \
 	  done; \
 	done
 
