@@ -11,9 +11,7 @@ import (
 type chdb struct {
 	connect         func(argc int32, argv **byte) uintptr
 	closeConn       func(conn uintptr)
-	shutdown        func() int32
 	setSignals      func(enabled int32)
-	version         func() string
 	query           func(conn uintptr, sql *byte, sqlLen uintptr, format *byte, formatLen uintptr, names **byte, nameLens *uintptr, values **byte, valueLens *uintptr, params uintptr) uintptr
 	streamQuery     func(conn uintptr, sql *byte, sqlLen uintptr, format *byte, formatLen uintptr, names **byte, nameLens *uintptr, values **byte, valueLens *uintptr, params uintptr) uintptr
 	streamFetch     func(conn, result uintptr) uintptr
@@ -41,8 +39,7 @@ type chdb struct {
 type analysis struct {
 	size       uint32
 	statements uint32
-	_          uint32 // flags
-	class      uint32
+	_          [2]uint32 // flags and class
 }
 
 // open connects with the given arguments. The first connection of the process
@@ -288,25 +285,14 @@ func (in *inserter) cancel() {
 	in.handle = 0
 }
 
-// statementClass is chdb_query_class.
-type statementClass uint32
-
-const (
-	classReadOnly statementClass = iota
-	classMutating
-	classMutatingGlobal
-	classControl
-	classUnknown
-)
-
-// classify parses sql without running it and says how many statements it holds
-// and what they do.
-func (c *conn) classify(sql string) (statements int, class statementClass) {
+// statements parses sql without running it and says how many statements it
+// holds: 0 where it does not parse.
+func (c *conn) statements(sql string) int {
 	a := newStatementArgs(sql, "", nil)
 	defer a.pin.Unpin()
 	out := analysis{size: uint32(unsafe.Sizeof(analysis{}))}
 	if c.lib.classify(c.inner, a.sql, a.sqlLen, nil, 0, &out) != 0 {
-		return 0, classUnknown
+		return 0
 	}
-	return int(out.statements), statementClass(out.class)
+	return int(out.statements)
 }

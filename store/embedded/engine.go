@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -294,5 +295,5 @@ func (l *lastWords) keep(line string) slog.Level {
 func (l *lastWords) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Join(append(l.first[:len(l.first):len(l.first)], l.last...), "\n")
+	return strings.Join(slices.Concat(l.first, l.last), "\n")
 }

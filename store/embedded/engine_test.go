@@ -27,6 +27,7 @@ import (
 // Three kill -9 during inserts: every acknowledged row is there, once the
 // doubtful batches are repeated no row is missing, and the address is the same.
 func TestKilledChildLosesNothing(t *testing.T) {
+	t.Parallel()
 	p := testenv.StartEngine(t)
 	p.Exec(t, "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
 	before := p.Endpoint
@@ -66,6 +67,7 @@ func TestKilledChildLosesNothing(t *testing.T) {
 
 // A restart of the parent keeps data, token and port; a second parent is refused.
 func TestRestartAndSecondParent(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := testenv.StartEngineIn(t, dir)
 	p.Exec(t, "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
@@ -108,6 +110,7 @@ func TestRestartAndSecondParent(t *testing.T) {
 
 // A port that somebody else took meanwhile is given up for another.
 func TestTakenPortIsReplaced(t *testing.T) {
+	t.Parallel()
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -142,6 +145,7 @@ func TestKilledParentTakesTheChildAlong(t *testing.T) {
 		<-t.Context().Done() // until it is killed
 		return
 	}
+	t.Parallel()
 	testenv.SharedEngine(t) // skips where there is no engine
 	dir := t.TempDir()
 	parent := exec.Command(os.Args[0], "-test.run=^TestKilledParentTakesTheChildAlong$")
@@ -188,6 +192,7 @@ func isDir(path string) bool {
 // The child alone: it leaves when its standard input ends, and on SIGTERM, even
 // while a query runs, and without having been asked twice.
 func TestChildLeavesWhenAsked(t *testing.T) {
+	t.Parallel()
 	testenv.SharedEngine(t) // skips where there is no engine
 	library, err := embedded.Library()
 	if err != nil {
@@ -318,6 +323,7 @@ func TestMissingLibraryIsLegible(t *testing.T) {
 }
 
 func TestMetricsTellTheState(t *testing.T) {
+	t.Parallel()
 	testenv.SharedEngine(t) // skips where there is no engine
 	reg := prometheus.NewRegistry()
 	cfg := embedded.DefaultConfig()

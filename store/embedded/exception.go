@@ -37,8 +37,7 @@ func refuse(code proto.Error, format string, args ...any) *exception {
 
 // asException gives any error a code.
 func asException(err error) *exception {
-	var e *exception
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*exception](err); ok {
 		return e
 	}
 	return newException(err.Error())

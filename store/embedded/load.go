@@ -28,8 +28,6 @@ func loadChdb(path string) (*chdb, error) {
 		{"chdb_set_signal_handlers_enabled", &lib.setSignals},
 		{"chdb_connect", &lib.connect},
 		{"chdb_close_conn", &lib.closeConn},
-		{"chdb_shutdown", &lib.shutdown},
-		{"chdb_version", &lib.version},
 		{"chdb_query_with_params_n", &lib.query},
 		{"chdb_stream_query_with_params_n", &lib.streamQuery},
 		{"chdb_stream_fetch_result", &lib.streamFetch},

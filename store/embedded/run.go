@@ -14,7 +14,7 @@ import (
 
 // run runs a statement that brings no data and answers with its result.
 func (f *front) run(w http.ResponseWriter, c *conn, q *query, st statement) error {
-	if n, _ := c.classify(q.sql); n > 1 {
+	if c.statements(q.sql) > 1 {
 		return refuse(proto.ErrSyntaxError, "Multi-statements are not allowed")
 	}
 	format := q.format

@@ -155,7 +155,7 @@ func refusedNames(all []string, inside string) map[string]bool {
 	for _, name := range all {
 		refused[strings.ToLower(name)] = true
 	}
-	for _, name := range strings.Fields(inside) {
+	for name := range strings.FieldsSeq(inside) {
 		delete(refused, strings.ToLower(name))
 	}
 	return refused
