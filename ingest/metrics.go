@@ -9,7 +9,7 @@ import (
 )
 
 // Metrics are the counters of this hop. For every source, received = unmatched +
-// matched + refused by normalising, and published catches up with matched.
+// matched + refused, and published catches up with matched.
 type Metrics struct {
 	received, unmatched, matched, published *prometheus.CounterVec
 	refused, changed                        *prometheus.CounterVec
@@ -34,7 +34,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return g
 	}
 	m := &Metrics{
-		received:       counter("received_total", "Events that a source gave. A line that goes flat means the source is silent: compare last_event_timestamp_seconds.", "source"),
+		received:       counter("received_total", "What a source gave: events, and input it could not decode. A line that goes flat means the source is silent: compare last_event_timestamp_seconds.", "source"),
 		unmatched:      counter("unmatched_total", "Posts that concern no agency and were dropped. A share near 100 % of received means queries match nothing.", "source"),
 		matched:        counter("matched_total", "Events handed to Kafka: posts that concern an agency, and every delete.", "source"),
 		published:      counter("published_total", "Events that Kafka acknowledged. Falling behind matched_total means Kafka is slow or down.", "source"),

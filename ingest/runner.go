@@ -152,7 +152,7 @@ func (r *runner) read(ctx context.Context, batches chan<- arrival) error {
 			return fmt.Errorf("read: %w", err)
 		}
 		now := time.Now()
-		r.status.endRead(len(b.Events), now)
+		r.status.endRead(len(b.Events)+len(b.Bad), now)
 		if !b.GapFrom.IsZero() {
 			r.log.Warn("posts may be missing", "from", b.GapFrom)
 			r.status.gap(b.GapFrom)

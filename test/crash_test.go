@@ -98,7 +98,7 @@ sources:
     type: replay
     replay: {file: posts.jsonl, speed: 600x}
 ingest: {restart_min: 100ms, restart_max: 1s}
-`)
+`, nil)
 	_, tr := s.writePosts("posts.jsonl", posts, 200*time.Minute)
 	ingest := s.start("ingest")
 	analyze := s.start("analyze")
@@ -175,7 +175,7 @@ sources:
   - name: file
     type: replay
     replay: {file: posts.jsonl, speed: 600x}
-`)
+`, nil)
 	_, tr := s.writePosts("posts.jsonl", 60_000, 100*time.Minute) // 10 s
 	s.start("analyze")
 	s.start("ingest")

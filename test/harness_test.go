@@ -73,8 +73,8 @@ type site struct {
 }
 
 // newSite starts broker and engine, writes a configuration with extra lines
-// added to it, and makes topics and tables.
-func newSite(t *testing.T, extra string) *site {
+// added to it, and files beside it, and makes topics and tables.
+func newSite(t *testing.T, extra string, files map[string]string) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir(), agency: "agency-" + strings.ToLower(rand.Text()[:8])}
 	s.engine = testenv.StartEngineIn(t, s.dir)
@@ -92,6 +92,9 @@ func newSite(t *testing.T, extra string) *site {
 		kafka = "kafka: {brokers: [\"" + strings.ReplaceAll(brokers, ",", `","`) + "\"]}"
 	}
 	s.write("agencies.yaml", fmt.Sprintf("agencies:\n  - {id: %s, name: Test agency, query: \"@%s\"}\n", s.agency, s.handle()))
+	for name, content := range files {
+		s.write(name, content)
+	}
 	s.config = s.write("outcry.yaml", fmt.Sprintf("data_dir: %s\n%s\nclickhouse: embedded\nagencies: agencies.yaml\n%s", s.dir, kafka, extra))
 
 	log := slog.New(slog.DiscardHandler)

@@ -102,7 +102,7 @@ func (g *graph) replay(ctx context.Context, cfg replay.Config, p parts, in io.Re
 	bar.finish()
 	h := last.get()
 	fmt.Fprintf(out, "%s: %d read, %d published, %d concern no agency, %d refused\n",
-		cfg.File, h.Received+h.Refused, h.Published, h.Received-h.Published, h.Refused)
+		cfg.File, h.Received, h.Published, h.Received-h.Published-h.Refused, h.Refused)
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return err
 	}

@@ -213,19 +213,16 @@ func (g *graph) untilTold(ctx context.Context, out io.Writer, told <-chan struct
 }
 
 // untilStored waits until analyze has stored all that was published when it was
-// called, and what comes meanwhile within a moment.
+// called.
 func (g *graph) untilStored(ctx context.Context) error {
-	for {
-		lag, err := g.bus.Lag(ctx, groupAnalyze, bus.TopicPosts)
-		if err == nil && lag <= 50 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case err := <-g.actors.failed:
-			return err
-		case <-time.After(100 * time.Millisecond):
-		}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- g.bus.Handled(ctx, groupAnalyze, bus.TopicPosts) }()
+	select {
+	case err := <-done:
+		return err
+	case err := <-g.actors.failed:
+		return err
 	}
 }

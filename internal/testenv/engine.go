@@ -59,7 +59,7 @@ type EngineProc struct {
 // the test is over. TestMain must call MaybeRunEngine.
 func StartEngine(t testing.TB) *EngineProc {
 	t.Helper()
-	requireEngine(t)
+	RequireEngine(t)
 	p, err := startEngine(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func StartEngine(t testing.TB) *EngineProc {
 // data of an earlier engine. The caller stops it.
 func StartEngineIn(t testing.TB, dir string) *EngineProc {
 	t.Helper()
-	requireEngine(t)
+	RequireEngine(t)
 	p, err := startEngine(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +84,9 @@ func StartEngineIn(t testing.TB, dir string) *EngineProc {
 	return p
 }
 
-func requireEngine(t testing.TB) {
+// RequireEngine skips a test where the engine is not installed, or fails it where
+// the environment says that it must be.
+func RequireEngine(t testing.TB) {
 	t.Helper()
 	if _, err := embedded.Library(); err != nil {
 		if os.Getenv(engineMode) == "required" {
@@ -191,7 +193,7 @@ var shared struct {
 // StopSharedEngine after m.Run.
 func SharedEngine(t testing.TB) *EngineProc {
 	t.Helper()
-	requireEngine(t)
+	RequireEngine(t)
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.proc == nil {
