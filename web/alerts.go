@@ -80,6 +80,13 @@ func (b *alertBook) refresh(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// last is the time of the newest change; zero when there is none.
+func (b *alertBook) last() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.newest
+}
+
 // list gives the open alerts, worst first, and those resolved lately, newest first.
 func (b *alertBook) list(n names, now time.Time) (open, resolved []alert) {
 	b.mu.Lock()

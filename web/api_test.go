@@ -207,7 +207,7 @@ func TestMentionsHaveNoAuthor(t *testing.T) {
 		fields = append(fields, name)
 	}
 	slices.Sort(fields)
-	want := "agency agency_name complaint confidence issues key label language platform score scorer text time touch_points version"
+	want := "agencies complaint confidence issues key label language platform score scorer text time touch_points version"
 	if got := strings.Join(fields, " "); got != want {
 		t.Errorf("a mention has the fields %s, want %s", got, want)
 	}

@@ -18,7 +18,8 @@ const (
 )
 
 // follower reads what is new in the store, once for all viewers, and only
-// while somebody watches.
+// while somebody watches. It knows time only from the rows: the clocks of
+// those who write need not agree with this one.
 type follower struct {
 	s    *Server
 	pos  post.MentionCursor
@@ -32,7 +33,7 @@ func newFollower(s *Server) *follower { return &follower{s: s} }
 func (f *follower) run(ctx context.Context) error {
 	ticker := time.NewTicker(f.s.cfg.PollInterval)
 	defer ticker.Stop()
-	asleep := true
+	awake := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -41,22 +42,61 @@ func (f *follower) run(ctx context.Context) error {
 		}
 		now := f.s.now()
 		if !f.s.hub.watched(now) {
-			asleep = true
+			awake = false
 			continue
 		}
-		if asleep {
-			asleep = false
-			f.begin(now)
+		if !awake {
+			awake = f.begin(ctx, now)
 		}
-		f.round(ctx, now)
+		if awake {
+			f.round(ctx, now)
+		}
 	}
 }
 
-// begin goes on from now: what a returning viewer missed, the store tells it.
-func (f *follower) begin(now time.Time) {
-	f.pos = post.MentionCursor{StoredAt: now}
-	f.tail = feedOverlap
-	f.seen = make(map[feedKey]time.Time)
+// begin finds the end of what is stored, to go on from there, and tells whether
+// it could.
+func (f *follower) begin(ctx context.Context, now time.Time) bool {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	newest, err := f.s.deps.Store.Mentions(ctx, post.MentionQuery{Limit: 1})
+	if err != nil {
+		f.s.readFailed(ctx, readMentions, fmt.Errorf("read the newest post: %w", err))
+		return false
+	}
+	f.pos, f.tail, f.seen = post.MentionCursor{}, feedOverlap, make(map[feedKey]time.Time)
+	if len(newest) > 0 {
+		f.pos = post.MentionCursor{StoredAt: newest[0].StoredAt, Key: newest[0].Key}
+		if err := f.leap(ctx); err != nil {
+			f.s.readFailed(ctx, readMentions, err)
+			return false
+		}
+	}
+	if err := f.s.alerts.refresh(ctx, now); err != nil {
+		f.s.readFailed(ctx, readAlerts, err)
+		return false
+	}
+	// Where there is nothing yet, the place is known all the same: the beginning.
+	f.s.hub.place(position{stored: max(1, millis(f.pos.StoredAt)), key: f.pos.Key, alertAt: max(1, millis(f.s.alerts.last()))})
+	return true
+}
+
+// leap moves near the end of what is stored, in steps that double: what was
+// stored before is not shown.
+func (f *follower) leap(ctx context.Context) error {
+	for step := time.Second; step < 1<<10*time.Hour; step *= 2 {
+		after := post.MentionCursor{StoredAt: f.pos.StoredAt.Add(step)}
+		rows, err := f.s.deps.Store.Mentions(ctx, post.MentionQuery{After: &after, Limit: 1})
+		if err != nil {
+			return fmt.Errorf("look for the end of the posts: %w", err)
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		// Just before what was found: that is shown.
+		f.pos = post.MentionCursor{StoredAt: rows[0].StoredAt.Add(-time.Millisecond)}
+	}
+	return nil
 }
 
 // round asks for new posts and alert changes, and for the numbers when they are due.
@@ -76,51 +116,68 @@ func (f *follower) round(ctx context.Context, now time.Time) {
 }
 
 func (f *follower) mentions(ctx context.Context, now time.Time) error {
-	after := post.MentionCursor{StoredAt: f.pos.StoredAt.Add(-f.tail)}
-	if f.tail == 0 {
-		after = f.pos
+	after := f.pos
+	if f.tail > 0 && !after.StoredAt.IsZero() {
+		after = post.MentionCursor{StoredAt: f.pos.StoredAt.Add(-f.tail)}
 	}
 	for range feedPages {
 		rows, err := f.s.deps.Store.Mentions(ctx, post.MentionQuery{After: &after, Limit: feedPage})
 		if err != nil {
 			return fmt.Errorf("read new posts: %w", err)
 		}
-		var fresh []event
-		for i := range rows {
-			m := &rows[i]
-			after = post.MentionCursor{StoredAt: m.StoredAt, Key: m.Key}
-			e := f.s.mentionEvent(m)
-			if _, ok := f.seen[e.key]; ok {
-				continue
-			}
-			f.seen[e.key] = m.StoredAt
-			fresh = append(fresh, e)
-			if m.StoredAt.After(f.pos.StoredAt) || m.StoredAt.Equal(f.pos.StoredAt) && m.Key > f.pos.Key {
-				f.pos = after
-			}
-		}
+		fresh := f.take(rows)
 		if len(fresh) > 0 {
 			f.s.hub.publish(now, fresh...)
 		}
-		if len(rows) < feedPage {
+		// A page may hold fewer posts than rows were read: one of several
+		// agencies comes once. Far fewer than asked for is the end.
+		if len(rows) < feedPage/4 {
 			f.forget()
 			f.tail = feedOverlap
+			if len(rows) > 0 && len(fresh) == 0 {
+				f.tail = 0 // the overlap hides what is behind it: look there first
+			}
 			return nil
 		}
+		last := &rows[len(rows)-1]
+		after = post.MentionCursor{StoredAt: last.StoredAt, Key: last.Key}
 	}
-	f.skip(now)
-	return nil
+	return f.skip(ctx, now)
 }
 
-// skip leaves out what nobody can read: the feed goes on from now, and says so.
-func (f *follower) skip(now time.Time) {
-	if now.After(f.pos.StoredAt) {
-		f.pos = post.MentionCursor{StoredAt: now}
+// take gives the events of the rows that were not seen before.
+func (f *follower) take(rows []post.StoredMention) []event {
+	var fresh []event
+	for i := range rows {
+		m := &rows[i]
+		e := f.s.mentionEvent(m)
+		if _, ok := f.seen[e.key]; ok {
+			continue
+		}
+		f.seen[e.key] = m.StoredAt
+		fresh = append(fresh, e)
+		if m.StoredAt.After(f.pos.StoredAt) || m.StoredAt.Equal(f.pos.StoredAt) && m.Key > f.pos.Key {
+			f.pos = post.MentionCursor{StoredAt: m.StoredAt, Key: m.Key}
+		}
 	}
+	return fresh
+}
+
+// skip leaves out what nobody can read: the feed goes on near the end of what
+// is stored, and says so.
+func (f *follower) skip(ctx context.Context, now time.Time) error {
+	before := f.pos
 	f.tail = 0
 	clear(f.seen)
+	if err := f.leap(ctx); err != nil {
+		return err
+	}
+	if f.pos == before {
+		return nil // what is left was stored within a second, and is shown next
+	}
 	f.s.deps.Metrics.feedSkipped()
-	f.s.hub.publish(now, gapEvent(position{stored: f.pos.StoredAt.UnixMilli(), key: f.pos.Key}))
+	f.s.hub.publish(now, gapEvent(position{stored: millis(f.pos.StoredAt), key: f.pos.Key}))
+	return nil
 }
 
 // forget drops what the next round cannot read again.
@@ -132,22 +189,27 @@ func (f *follower) forget() {
 	}
 }
 
+// millis is a time as milliseconds since 1970; 0 for a time that is not known.
+func millis(t time.Time) int64 { return max(0, t.UnixMilli()) }
+
 func (s *Server) mentionEvent(m *post.StoredMention) event {
 	shown := s.names.mention(m)
 	e := newEvent(eventMention, shown)
-	e.agency = m.Agency
+	for _, a := range shown.Agencies {
+		e.agencies = append(e.agencies, a.ID)
+	}
 	for _, issue := range m.Issues {
 		e.issues = append(e.issues, issue.ID)
 	}
-	e.key = feedKey{m.Key, m.Agency, shown.Version}
-	e.id.pos = position{stored: m.StoredAt.UnixMilli(), key: m.Key}
+	e.key = feedKey{m.Key, shown.Version}
+	e.id.pos = position{stored: millis(m.StoredAt), key: m.Key}
 	return e
 }
 
 func (s *Server) alertEvent(c post.AlertChange) event {
 	e := newEvent(eventAlert, s.names.alert(c))
-	e.agency = c.Series.Agency
-	e.id.pos = position{alertAt: c.At.UnixMilli()}
+	e.agencies = []string{c.Series.Agency}
+	e.id.pos = position{alertAt: millis(c.At)}
 	return e
 }
 

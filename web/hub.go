@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,23 +29,22 @@ const (
 
 // event is one event of the live stream, encoded once for all viewers.
 type event struct {
-	id     cursor
-	name   string
-	data   []byte
-	agency string // for filters; "" concerns everybody
-	issues []string
-	key    feedKey // of a mention
+	id       cursor
+	name     string
+	data     []byte
+	agencies []string // for filters; none concerns everybody
+	issues   []string
+	key      feedKey // of a mention
 }
 
 // feedKey tells versions of stored posts apart.
 type feedKey struct {
 	key     post.Key
-	agency  string
 	version int64
 }
 
 // position is a place in what the store holds: how a viewer that comes back to
-// another process, or late, is served.
+// another process, or late, is served. Zero is not known.
 type position struct {
 	stored  int64 // milliseconds since 1970
 	key     post.Key
@@ -55,18 +55,10 @@ type position struct {
 type filter struct{ agency, issue string }
 
 func (f filter) wants(e *event) bool {
-	if f.agency != "" && e.agency != "" && e.agency != f.agency {
+	if f.agency != "" && len(e.agencies) > 0 && !slices.Contains(e.agencies, f.agency) {
 		return false
 	}
-	if f.issue == "" || e.name != eventMention {
-		return true
-	}
-	for _, id := range e.issues {
-		if id == f.issue {
-			return true
-		}
-	}
-	return false
+	return f.issue == "" || e.name != eventMention || slices.Contains(e.issues, f.issue)
 }
 
 // viewer is one live stream.
@@ -123,8 +115,7 @@ func (h *hub) join(f filter, last cursor, now time.Time) (joined, error) {
 		return joined{}, errFull
 	}
 	if !h.isWatched(now) {
-		h.epoch, h.ring = newEpoch(), nil
-		h.pos = position{stored: now.Add(-feedOverlap).UnixMilli(), alertAt: now.UnixMilli()}
+		h.epoch, h.ring, h.pos = newEpoch(), nil, position{}
 	}
 	v := &viewer{filter: f, queue: make(chan []event, queueSize), gone: make(chan struct{})}
 	h.viewers[v] = struct{}{}
@@ -212,6 +203,13 @@ func (h *hub) send(now time.Time, events []event) {
 			h.left = now
 		}
 	}
+}
+
+// place says where in the store the stream begins.
+func (h *hub) place(pos position) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pos = h.pos.after(pos)
 }
 
 // after is the later of both places, each coordinate by itself.

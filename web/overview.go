@@ -16,6 +16,7 @@ import (
 const (
 	normalWindow = 10 * time.Minute // over which voices are set against what is normal
 	normalFresh  = 5 * time.Minute  // what is normal changes slowly
+	normalBudget = 500 * time.Millisecond
 	sparkSpan    = 3 * time.Hour
 	sparkStep    = 5 * time.Minute
 	exemplarsOf  = 8 // open alerts that are shown with posts
@@ -241,9 +242,14 @@ func (c *overviewCache) agencies(ctx context.Context, summaries []post.AgencySum
 		sum := heard[a.ID]
 		out = append(out, agency{
 			ID: a.ID, Name: c.s.names.agency(a.ID), Country: a.Country,
-			TenMinutes: sum.TenMinutes, Hour: sum.Hour, Day: sum.Day,
-			Normal: c.normal(ctx, a.ID, now), Spark: sparks(a.ID),
+			TenMinutes: sum.TenMinutes, Hour: sum.Hour, Day: sum.Day, Spark: sparks(a.ID),
 		})
+	}
+	// The loudest first: what is normal takes long to find out, and is asked
+	// for only as long as nobody waits noticeably. The next overview goes on.
+	slices.SortStableFunc(out, func(x, y agency) int { return -cmp.Compare(x.TenMinutes.Voices, y.TenMinutes.Voices) })
+	for i := range out {
+		out[i].Normal = c.normal(ctx, out[i].ID, now, c.s.now().Sub(now) < normalBudget)
 	}
 	return out
 }
@@ -275,12 +281,13 @@ func (c *overviewCache) sparks(ctx context.Context, now time.Time) func(agency s
 	}
 }
 
-// normal gives how many voices ten minutes have at this hour, or nil.
-func (c *overviewCache) normal(ctx context.Context, agency string, now time.Time) *normal {
+// normal gives how many voices ten minutes have at this hour, or nil. It gives
+// what it knows, however old, unless it may ask.
+func (c *overviewCache) normal(ctx context.Context, agency string, now time.Time, ask bool) *normal {
 	c.mu.Lock()
 	kept, ok := c.normals[agency]
 	c.mu.Unlock()
-	if ok && now.Sub(kept.at) < normalFresh {
+	if !ask || ok && now.Sub(kept.at) < normalFresh {
 		return kept.n
 	}
 	from := now.Add(-normalWindow / 2).Truncate(normalWindow)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -40,8 +41,7 @@ func (n names) issue(id string) string {
 // author nor permalink, and its text has gone through display.
 type mention struct {
 	Key        post.Key    `json:"key"`
-	Agency     string      `json:"agency"`
-	AgencyName string      `json:"agency_name"`
+	Agencies   []name      `json:"agencies"`
 	Platform   string      `json:"platform"`
 	Time       time.Time   `json:"time"`
 	Version    int64       `json:"version"` // grows when the post is edited
@@ -54,6 +54,20 @@ type mention struct {
 	Complaint  float32     `json:"complaint"`
 	Issues     []issueName `json:"issues"`
 	TouchPoint []issueName `json:"touch_points"`
+}
+
+type name struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// About names the agencies of the post, for people.
+func (m mention) About() string {
+	var out []string
+	for _, a := range m.Agencies {
+		out = append(out, a.Name)
+	}
+	return strings.Join(out, ", ")
 }
 
 type issueName struct {
@@ -71,8 +85,7 @@ func (n names) mention(m *post.StoredMention) mention {
 	}
 	return mention{
 		Key:        m.Key,
-		Agency:     m.Agency,
-		AgencyName: n.agency(m.Agency),
+		Agencies:   n.ofAgencies(m),
 		Platform:   short(clean(m.Platform)),
 		Time:       m.Time.UTC(),
 		Version:    m.Version().UnixMilli(),
@@ -86,6 +99,19 @@ func (n names) mention(m *post.StoredMention) mention {
 		Issues:     n.labels(m.Issues),
 		TouchPoint: n.labels(m.TouchPoints),
 	}
+}
+
+// ofAgencies names the agencies of a post: all of them, though a row is of one.
+func (n names) ofAgencies(m *post.StoredMention) []name {
+	ids := m.Agencies
+	if !slices.Contains(ids, m.Agency) {
+		ids = append([]string{m.Agency}, ids...)
+	}
+	out := make([]name, len(ids))
+	for i, id := range ids {
+		out[i] = name{id, n.agency(id)}
+	}
+	return out
 }
 
 func (n names) mentions(rows []post.StoredMention) []mention {

@@ -123,29 +123,34 @@ func (s *Server) missed(ctx context.Context, f filter, pos position) []event {
 			out = append(out, e)
 		}
 	}
-	log, err := s.deps.Store.AlertLog(ctx, time.UnixMilli(pos.alertAt))
-	if err != nil {
-		s.readFailed(ctx, readAlerts, err)
-		add(gapEvent(pos))
-	}
-	for _, c := range log {
-		if c.At.UnixMilli() > pos.alertAt {
-			add(s.alertEvent(c))
+	if pos.alertAt > 0 {
+		log, err := s.deps.Store.AlertLog(ctx, time.UnixMilli(pos.alertAt))
+		if err != nil {
+			s.readFailed(ctx, readAlerts, err)
+			add(gapEvent(pos))
+		}
+		for _, c := range log {
+			if c.At.UnixMilli() > pos.alertAt {
+				add(s.alertEvent(c))
+			}
 		}
 	}
 	after := post.MentionCursor{StoredAt: time.UnixMilli(pos.stored), Key: pos.key}
 	for range resumePages {
+		if pos.stored == 0 {
+			break // where the viewer was is not known
+		}
 		rows, err := s.deps.Store.Mentions(ctx, post.MentionQuery{Agency: f.agency, Issue: f.issue, After: &after, Limit: resumePage})
 		if err != nil {
 			s.readFailed(ctx, readMentions, err)
 			break
 		}
+		if len(rows) == 0 {
+			return out
+		}
 		for i := range rows {
 			add(s.mentionEvent(&rows[i]))
 			after = post.MentionCursor{StoredAt: rows[i].StoredAt, Key: rows[i].Key}
-		}
-		if len(rows) < resumePage {
-			return out
 		}
 	}
 	add(gapEvent(pos))

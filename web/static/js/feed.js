@@ -9,6 +9,7 @@ const waiting = 200;   // posts held back
 const perFlush = 5;    // posts added at once
 const flushEvery = 1000;
 const reconcileEvery = 60000;
+const sampled = 'Many posts: a sample is shown. The numbers count all.';
 
 export function feed({ filter, live, paused }) {
   const list = byId('mentions');
@@ -16,19 +17,17 @@ export function feed({ filter, live, paused }) {
   const button = byId('fresh');
   const note = byId('feed-note');
   let queue = [];
+  let reconciled = 0; // when a gap was last filled
   let arrived = 0; // since the last question of fresh()
 
-  const keyOf = (m) => `${m.key}/${m.agency}`;
-  const keyOfRow = (row) => `${row.dataset.key}/${row.dataset.agency}`;
-  const rows = new Map([...list.children].map((row) => [keyOfRow(row), row]));
+  const rows = new Map([...list.children].map((row) => [row.dataset.key, row]));
 
   function draw(row, m) {
     row.dataset.key = m.key;
-    row.dataset.agency = m.agency;
     row.dataset.version = m.version;
     row.dataset.label = m.label;
     setIcon(row, m.label);
-    fill(row, { label: m.label, agency: m.agency_name, platform: m.platform, text: m.text });
+    fill(row, { label: m.label, about: m.agencies.map((a) => a.name).join(', '), platform: m.platform, text: m.text });
     if (m.language) field(row, 'text').lang = m.language;
     setTime(field(row, 'time'), m.time);
     row.querySelector('[data-list="issues"]').replaceChildren(...m.issues.map((issue) => {
@@ -39,7 +38,7 @@ export function feed({ filter, live, paused }) {
   }
 
   function show(m, quiet) {
-    const old = rows.get(keyOf(m));
+    const old = rows.get(m.key);
     if (old) {
       if (Number(old.dataset.version) < m.version) draw(old, m);
       return;
@@ -48,12 +47,12 @@ export function feed({ filter, live, paused }) {
     draw(row, m);
     if (!quiet) row.classList.add('new');
     list.prepend(row);
-    rows.set(keyOf(m), row);
+    rows.set(m.key, row);
   }
 
   function trim() {
     while (list.children.length > shown) {
-      rows.delete(keyOfRow(list.lastElementChild));
+      rows.delete(list.lastElementChild.dataset.key);
       list.lastElementChild.remove();
     }
     byId('no-mentions').hidden = list.children.length > 0;
@@ -64,7 +63,7 @@ export function feed({ filter, live, paused }) {
   function flush() {
     if (!held() && queue.length > 0) {
       const batch = queue.slice(-perFlush);
-      note.textContent = queue.length > perFlush ? 'Many posts: a sample is shown. The numbers count all.' : '';
+      note.textContent = queue.length > perFlush ? sampled : '';
       queue = [];
       for (const m of batch) show(m, false);
       trim();
@@ -73,25 +72,28 @@ export function feed({ filter, live, paused }) {
     button.textContent = `${queue.length === waiting ? `${waiting}+` : queue.length} new`;
   }
 
-  async function refill() {
+  // reconcile asks the store what the list should hold: a post that is in the
+  // list's time but no longer in the store was withdrawn. After a gap it also
+  // brings the posts that the stream left out.
+  async function reconcile(bringAll) {
     const query = new URLSearchParams(filter);
     query.set('limit', shown);
     const answer = await fetch(`/api/v1/mentions?${query}`);
     if (!answer.ok) return;
     const { mentions } = await answer.json();
-    const alive = new Set(mentions.map(keyOf));
-    const oldest = mentions.length > 0 ? mentions[mentions.length - 1].time : '';
-    // A post that is in the list's time but no longer in the store was withdrawn.
+    const alive = new Set(mentions.map((m) => m.key));
+    const oldest = mentions.length > 0 ? Date.parse(mentions[mentions.length - 1].time) : 0;
     for (const [key, row] of rows) {
-      const when = field(row, 'time').dateTime;
+      const when = Date.parse(field(row, 'time').dateTime);
       if (!alive.has(key) && (mentions.length < shown || when > oldest)) {
         row.remove();
         rows.delete(key);
       }
     }
-    for (const m of mentions.reverse()) if (rows.has(keyOf(m))) show(m, true);
+    for (const m of mentions.reverse()) if (bringAll || rows.has(m.key)) show(m, true);
     trim();
   }
+  const reconcileQuietly = (bringAll) => { if (live && !document.hidden) reconcile(bringAll).catch(() => {}); };
 
   button.addEventListener('click', () => {
     scroll.scrollTop = 0;
@@ -104,8 +106,8 @@ export function feed({ filter, live, paused }) {
   });
   if (live) {
     setInterval(flush, flushEvery);
-    setInterval(() => { if (!document.hidden) refill().catch(() => {}); }, reconcileEvery);
-    document.addEventListener('visibilitychange', () => { if (!document.hidden) refill().catch(() => {}); });
+    setInterval(() => reconcileQuietly(false), reconcileEvery);
+    document.addEventListener('visibilitychange', () => reconcileQuietly(false));
   }
 
   return {
@@ -115,7 +117,16 @@ export function feed({ filter, live, paused }) {
       queue.push(m);
       if (queue.length > waiting) queue = queue.slice(-waiting);
     },
-    gap() { if (live) note.textContent = 'Some posts are not in this list. The numbers count all.'; },
+    // gap means that the stream left posts out. When it does so again and again
+    // there are more than can be read, and the list stays a sample.
+    gap() {
+      if (!live) return;
+      note.textContent = sampled;
+      if (!held() && Date.now() - reconciled > reconcileEvery) {
+        reconciled = Date.now();
+        reconcileQuietly(true);
+      }
+    },
     // fresh gives how many posts arrived since it was asked last.
     fresh() { const n = arrived; arrived = 0; return n; },
   };
