@@ -20,6 +20,8 @@ const (
 	alertOverlap = 10 * time.Minute
 	// alertReload is how often the whole history is read again.
 	alertReload = 10 * time.Minute
+	// alertFresh is how long a reading is good enough for everybody.
+	alertFresh = 500 * time.Millisecond
 	// shownResolved is for how long a resolved alert stays on the board.
 	shownResolved = 24 * time.Hour
 )
@@ -32,6 +34,7 @@ type alertBook struct {
 
 	mu     sync.Mutex
 	loaded time.Time // of the whole history; zero: never
+	read   time.Time // of the latest changes
 	newest time.Time
 	seen   map[post.Key]struct{} // ids of changes
 	latest map[post.Key]post.AlertChange
@@ -46,6 +49,9 @@ func newAlertBook(store AlertStore, publish func([]post.AlertChange)) *alertBook
 func (b *alertBook) refresh(ctx context.Context, now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if now.Sub(b.read) < alertFresh {
+		return nil
+	}
 	first := b.loaded.IsZero()
 	whole := now.Sub(b.loaded) >= alertReload
 	since := b.newest.Add(-alertOverlap)
@@ -56,6 +62,7 @@ func (b *alertBook) refresh(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read the log of alerts: %w", err)
 	}
+	b.read = now
 	known := b.seen
 	if whole {
 		b.loaded = now

@@ -9,6 +9,23 @@ import (
 	"outcry/post"
 )
 
+// The API answers GET with JSON. Times are RFC 3339 in UTC, keys are decimal
+// strings, shares run from 0 to 1, durations are seconds. Errors are
+// {"error": {"code", "message"}}: 400 unknown_parameter, invalid_parameter or
+// invalid_cursor, 404 not_found, 503 store_unavailable or busy (with
+// Retry-After). Where an answer has "unknown", it names the parts that the store
+// did not give: they are old, or missing.
+//
+//	/api/v1/agencies  every agency, what needs a person first; at most summary_interval old
+//	/api/v1/series    agency (required), issue, from, to (default: the last 6 h; at most
+//	                  31 days), step (whole minutes such as 5m, to 24h)
+//	/api/v1/mentions  agency, issue, limit (1 to 500, default 50), before (a time; the
+//	                  next page is before next_before); newest first
+//	/api/v1/alerts    agency, state: open (default), resolved (in the last day) or all
+//	/api/v1/sources   every source and whether it is blind
+//	/api/v1/stream    agency, issue; server-sent events mention, alert, summary and gap;
+//	                  Last-Event-ID resumes
+
 // longest is the longest stretch of time one question may be about.
 const longest = 31 * 24 * time.Hour
 

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -320,4 +322,34 @@ func TestAssetsNeverChangeUnderOneAddress(t *testing.T) {
 			t.Errorf("%s is served", path)
 		}
 	}
+}
+
+// Numbers that JSON cannot hold do not stop the board.
+func TestImpossibleNumbers(t *testing.T) {
+	for _, f := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		m := said(1, noon, "text")
+		m.Sentiment.Score, m.Sentiment.Confidence, m.Complaint, m.Issues[0].Score = float32(f), float32(f), float32(f), float32(f)
+		activity := post.Activity{Posts: 1, Voices: 1, Negative: f}
+		store := &fakeStore{
+			mentions:  []post.StoredMention{m},
+			points:    []post.Point{{Series: post.Series{Agency: "tax"}, Minute: noon.Add(-time.Hour), Posts: 1, Authors: 1, Score: f}},
+			summaries: []post.AgencySummary{{Agency: "tax", TenMinutes: activity, Hour: activity, Day: activity}},
+			alerts:    []post.AlertChange{{ID: 1, Fingerprint: 1, At: noon, Started: noon, State: post.Firing, Series: post.Series{Agency: "tax"}, Observed: f, Expected: f, Surprise: f, Negative: f}},
+		}
+		s := newTestServer(t, store, func(_ *Config, d *Deps) { d.Expected = impossible(f) })
+		for _, path := range []string{"/?agency=tax", "/api/v1/agencies", "/api/v1/series?agency=tax", "/api/v1/mentions", "/api/v1/alerts"} {
+			if w := get(t, s, path); w.Code != http.StatusOK {
+				t.Errorf("%v: %s is answered with %d", f, path, w.Code)
+			}
+		}
+		newEvent(eventSummary, s.overview.get(t.Context()))
+		s.mentionEvent(&m)
+		s.alertEvent(store.alerts[0])
+	}
+}
+
+type impossible float64
+
+func (f impossible) Expected(_ context.Context, _ post.Series, from, _ time.Time, _ time.Duration) ([]Band, error) {
+	return []Band{{Time: from, Mean: float64(f), Low: float64(f), High: float64(f)}}, nil
 }

@@ -74,7 +74,8 @@ func (s *Server) chart(ctx context.Context, series post.Series, from, to time.Ti
 		if cp := c.at(p.Minute); cp != nil {
 			cp.Posts, cp.Voices, cp.Negative = p.Posts, p.Authors, p.Negative
 			if p.Posts > 0 {
-				cp.Score = &p.Score
+				score := finite(p.Score)
+				cp.Score = &score
 			}
 		}
 	}
@@ -84,7 +85,7 @@ func (s *Server) chart(ctx context.Context, series post.Series, from, to time.Ti
 	}
 	for _, b := range bands {
 		if cp := c.at(b.Time); cp != nil {
-			cp.Expected = &normal{Mean: b.Mean, Low: b.Low, High: b.High}
+			cp.Expected = b.normal()
 			c.Expected = true
 		}
 	}

@@ -45,6 +45,16 @@ type normal struct {
 	High float64 `json:"high"`
 }
 
+func (b Band) normal() *normal {
+	return &normal{Mean: finite(b.Mean), Low: finite(b.Low), High: finite(b.High)}
+}
+
+// heard is an activity that can be shown.
+func heard(a post.Activity) post.Activity {
+	a.Negative = finite(a.Negative)
+	return a
+}
+
 // Ratio is how many times the normal number of voices were heard; 0 where it
 // means nothing because hardly any are expected.
 func (a agency) Ratio() float64 {
@@ -233,16 +243,16 @@ func judgeSources(health []post.SourceHealth, now time.Time, stale time.Duration
 // agencies joins the configured agencies with what was heard of them.
 func (c *overviewCache) agencies(ctx context.Context, summaries []post.AgencySummary, now time.Time) []agency {
 	sparks := c.sparks(ctx, now)
-	heard := make(map[string]post.AgencySummary, len(summaries))
+	byID := make(map[string]post.AgencySummary, len(summaries))
 	for _, sum := range summaries {
-		heard[sum.Agency] = sum
+		byID[sum.Agency] = sum
 	}
 	out := make([]agency, 0, len(c.s.deps.Agencies))
 	for _, a := range c.s.deps.Agencies {
-		sum := heard[a.ID]
+		sum := byID[a.ID]
 		out = append(out, agency{
 			ID: a.ID, Name: c.s.names.agency(a.ID), Country: a.Country,
-			TenMinutes: sum.TenMinutes, Hour: sum.Hour, Day: sum.Day, Spark: sparks(a.ID),
+			TenMinutes: heard(sum.TenMinutes), Hour: heard(sum.Hour), Day: heard(sum.Day), Spark: sparks(a.ID),
 		})
 	}
 	// The loudest first: what is normal takes long to find out, and is asked
@@ -298,8 +308,7 @@ func (c *overviewCache) normal(ctx context.Context, agency string, now time.Time
 	}
 	kept = keptNormal{at: now}
 	if len(bands) > 0 {
-		b := bands[len(bands)-1]
-		kept.n = &normal{Mean: b.Mean, Low: b.Low, High: b.High}
+		kept.n = bands[len(bands)-1].normal()
 	}
 	c.mu.Lock()
 	c.normals[agency] = kept

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,18 @@ func (n names) issue(id string) string {
 	}
 	return id
 }
+
+// finite keeps a number within what JSON can hold and people can read: a
+// surprise may be infinite, a share of nothing is not a number.
+func finite(f float64) float64 {
+	const most = 1e12
+	if math.IsNaN(f) {
+		return 0
+	}
+	return max(-most, min(most, f))
+}
+
+func finite32(f float32) float32 { return float32(finite(float64(f))) }
 
 // A mention is a stored post as the board and the API show it. It has neither
 // author nor permalink, and its text has gone through display.
@@ -92,10 +105,10 @@ func (n names) mention(m *post.StoredMention) mention {
 		Language:   languageTag(m.DetectedLanguage),
 		Text:       display(m.Text),
 		Label:      label,
-		Score:      m.Sentiment.Score,
-		Confidence: m.Sentiment.Confidence,
+		Score:      finite32(m.Sentiment.Score),
+		Confidence: finite32(m.Sentiment.Confidence),
 		Scorer:     m.Sentiment.Scorer,
-		Complaint:  m.Complaint,
+		Complaint:  finite32(m.Complaint),
 		Issues:     n.labels(m.Issues),
 		TouchPoint: n.labels(m.TouchPoints),
 	}
@@ -125,7 +138,7 @@ func (n names) mentions(rows []post.StoredMention) []mention {
 func (n names) labels(labels []post.Label) []issueName {
 	out := make([]issueName, len(labels))
 	for i, l := range labels {
-		out[i] = issueName{ID: l.ID, Name: n.issue(l.ID), Score: l.Score}
+		out[i] = issueName{ID: l.ID, Name: n.issue(l.ID), Score: finite32(l.Score)}
 	}
 	return out
 }
@@ -189,10 +202,10 @@ func (n names) alert(c post.AlertChange) alert {
 		Started:     c.Started.UTC(),
 		At:          c.At.UTC(),
 		Window:      c.Window,
-		Observed:    c.Observed,
-		Expected:    c.Expected,
-		Surprise:    c.Surprise,
-		Negative:    c.Negative,
+		Observed:    finite(c.Observed),
+		Expected:    finite(c.Expected),
+		Surprise:    finite(c.Surprise),
+		Negative:    finite(c.Negative),
 		Summary:     display(c.Summary),
 		Annotations: annotations(c.Annotations),
 	}
