@@ -35,7 +35,8 @@ const (
 // One runner works at a time: it holds the table schema_lock, which ClickHouse
 // makes for one of them only. Others wait. A runner that died leaves its lock
 // for ten minutes at most; all statements may be repeated, so what it had begun
-// is done again.
+// is done again. The lock is on the server that the runner is connected to: on a
+// cluster, migrate with one process before the others start.
 func (s *Store) Migrate(ctx context.Context) error {
 	migrations, err := s.layout.migrations()
 	if err != nil {
