@@ -2,9 +2,11 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/segmentio/kafka-go"
 )
 
 // retry spaces attempts: the waits double from the least to the most of the
@@ -35,4 +37,25 @@ func (r *retry) wait(ctx context.Context) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// persist asks again while the answer is a temporary one, for as long as a
+// request may take. A topic that was just made has no leader for a moment, and a
+// group no coordinator.
+func (c *Client) persist(ctx context.Context, ask func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
+	defer cancel()
+	retry := c.newRetry()
+	for {
+		err := ask(ctx)
+		if err == nil || !temporary(err) || !retry.wait(ctx) {
+			return err
+		}
+	}
+}
+
+// temporary tells the answers that change by waiting.
+func temporary(err error) bool {
+	var e kafka.Error
+	return errors.As(err, &e) && (e.Temporary() || e == kafka.BrokerNotAvailable)
 }

@@ -29,15 +29,19 @@ func (s *Cursors) Save(ctx context.Context, instance, cursor string) error {
 // there is none. It reads the topic through: that is for starting, not for
 // every event.
 func (s *Cursors) Load(ctx context.Context, instance string) (string, error) {
-	n, err := s.client.partitions(ctx, s.topic)
-	if err != nil {
-		return "", fmt.Errorf("load cursor of %s: %w", instance, err)
-	}
 	cursor := ""
-	err = offsets.Each(ctx, s.client.kafka, s.topic, partitionOf([]byte(instance), numbers(n)), func(key, value []byte) {
-		if string(key) == instance {
-			cursor = string(value)
+	err := s.client.persist(ctx, func(ctx context.Context) error {
+		cursor = ""
+		n, err := s.client.partitions(ctx, s.topic)
+		if err != nil {
+			return err
 		}
+		partition := partitionOf([]byte(instance), numbers(n))
+		return offsets.Each(ctx, s.client.kafka, s.topic, partition, func(key, value []byte) {
+			if string(key) == instance {
+				cursor = string(value)
+			}
+		})
 	})
 	if err != nil {
 		return "", fmt.Errorf("load cursor of %s: %w", instance, err)

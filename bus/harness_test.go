@@ -32,10 +32,17 @@ const realBroker = "OUTCRY_TEST_KAFKA"
 // or 500 ms (test/kafka) on.
 func brokers(t testing.TB) []string {
 	t.Helper()
+	if addrs := realBrokers(); addrs != nil {
+		return addrs
+	}
+	return fake(t).ListenAddrs()
+}
+
+func realBrokers() []string {
 	if addr := os.Getenv(realBroker); addr != "" {
 		return strings.Split(addr, ",")
 	}
-	return fake(t).ListenAddrs()
+	return nil
 }
 
 func fake(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {

@@ -10,16 +10,12 @@ import (
 // all partitions. A group that never committed has all of them before it. What
 // is only temporary (a coordinator that moves) is asked again, for as long as a
 // request may take.
-func (c *Client) Lag(ctx context.Context, group, topic string) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
-	defer cancel()
-	retry := c.newRetry()
-	for {
-		lag, err := c.lag(ctx, group, topic)
-		if err == nil || !temporary(err) || !retry.wait(ctx) {
-			return lag, err
-		}
-	}
+func (c *Client) Lag(ctx context.Context, group, topic string) (lag int64, err error) {
+	err = c.persist(ctx, func(ctx context.Context) error {
+		lag, err = c.lag(ctx, group, topic)
+		return err
+	})
+	return lag, err
 }
 
 func (c *Client) lag(ctx context.Context, group, topic string) (int64, error) {

@@ -65,12 +65,6 @@ func (c *Client) tryCreateTopics(ctx context.Context, topics []kafka.TopicConfig
 	return err
 }
 
-// temporary tells the answers that change by waiting.
-func temporary(err error) bool {
-	var e kafka.Error
-	return errors.As(err, &e) && (e.Temporary() || e == kafka.BrokerNotAvailable)
-}
-
 // configs spells out the topics of Outcry for the cluster. Retention is always
 // given: what a cluster has as its default may keep posts for ever.
 func (t Topics) configs() []kafka.TopicConfig {

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -159,12 +160,17 @@ func (b *Broker) Run(ctx context.Context) error {
 		return fmt.Errorf("embedded kafka: %w", err)
 	}
 	started := time.Now()
-	cluster, err := b.start(socket)
+	ln, err := listen(socket, b.metrics)
+	if err != nil {
+		return fmt.Errorf("embedded kafka: %w", err)
+	}
+	defer ln.Close()
+	cluster, err := b.start(ln)
 	if err != nil {
 		return fmt.Errorf("embedded kafka in %s: %w", logDir(b.cfg.Dir), err)
 	}
 	defer cluster.Close()
-	admin := newAdmin(socket)
+	admin := newAdmin(ln.dial)
 	defer admin.close()
 	limits := newLimits(b.cfg)
 	cluster.ControlKey(int16(kmsg.CreateTopics), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -174,6 +180,9 @@ func (b *Broker) Run(ctx context.Context) error {
 		return nil, nil, false
 	})
 	if err := b.recover(ctx, admin, limits); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("embedded kafka: %w", err)
 	}
 	disk := &diskWatch{broker: b, refuse: func() func() {
@@ -181,17 +190,18 @@ func (b *Broker) Run(ctx context.Context) error {
 	}}
 	disk.check()
 	b.log.Info("embedded kafka is ready", "dir", logDir(b.cfg.Dir), "took", time.Since(started).Round(time.Millisecond))
+	close(ln.open)
 	close(b.ready)
 	b.maintain(ctx, cluster, &carrier{admin: admin, dir: logDir(b.cfg.Dir)}, limits, disk)
 	return nil
 }
 
-func (b *Broker) start(socket string) (*kfake.Cluster, error) {
+func (b *Broker) start(ln net.Listener) (*kfake.Cluster, error) {
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.ClusterID("outcry-embedded"),
 		kfake.DataDir(logDir(b.cfg.Dir)),
-		kfake.ListenFn(listenUnix(socket, b.metrics)),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return ln, nil }),
 		kfake.WithLogger(&logger{log: b.log, metrics: b.metrics}),
 		// Its own cleaner compacts by deleting a log and writing it anew: a
 		// crash in between loses the log. Maintenance does without.

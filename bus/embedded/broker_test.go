@@ -80,7 +80,9 @@ func run(t *testing.T, cfg Config, change ...func(*Broker)) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{Broker: b, admin: newAdmin(strings.TrimPrefix(addr, unixScheme)), logs: logs}
+	r := &running{Broker: b, admin: newAdmin(func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(addr, unixScheme))
+	}), logs: logs}
 	var once sync.Once
 	r.stop = func() {
 		once.Do(func() {
@@ -532,4 +534,38 @@ func FuzzGuard(f *testing.F) {
 			rest = rest[min(len(rest), 4+size):]
 		}
 	})
+}
+
+// Clients wait outside until the broker has put its offsets right.
+func TestSocketIsServedOnlyOnceItIsOpened(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	ln, err := listen(path, discardMetrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	own := make(chan net.Conn, 1)
+	go func() { // the admin comes later and is served first
+		conn, _ := ln.dial(t.Context(), "", "")
+		own <- conn
+	}()
+	first, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, guarded := first.(*guardConn); guarded {
+		t.Error("a client was served before the socket was opened")
+	}
+	(<-own).Close()
+	close(ln.open)
+	if second, err := ln.Accept(); err != nil {
+		t.Error(err)
+	} else if _, guarded := second.(*guardConn); !guarded {
+		t.Error("a client was served without its guard")
+	}
 }

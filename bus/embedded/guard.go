@@ -1,11 +1,13 @@
 package embedded
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -23,38 +25,94 @@ const (
 	maxKey = 92
 )
 
-// listenUnix gives the listener of the broker in the form that kfake asks for.
-func listenUnix(path string, metrics *Metrics) func(network, address string) (net.Listener, error) {
-	return func(string, string) (net.Listener, error) {
-		ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-		if err != nil {
-			return nil, err
-		}
-		if err := os.Chmod(path, 0o600); err != nil {
-			_ = ln.Close()
-			return nil, err
-		}
-		return &guardListener{Listener: ln, metrics: metrics}, nil
-	}
-}
-
-// guardListener wraps connections so that no frame reaches the broker that
-// would bring it down.
-type guardListener struct {
-	net.Listener
+// listener is what the broker accepts connections from: its own admin at once,
+// and the unix socket once it is opened. Until then clients wait in the socket's
+// queue: they must not read offsets that are about to be set back.
+type listener struct {
+	unix    *net.UnixListener
 	metrics *Metrics
+
+	accepted chan net.Conn
+	open     chan struct{}
+	closed   chan struct{}
+	once     sync.Once
 }
 
-func (l *guardListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
+func listen(path string, metrics *Metrics) (*listener, error) {
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
-	return &guardConn{Conn: conn, metrics: l.metrics}, nil
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = ln.Close()
+		return nil, err
+	}
+	l := &listener{unix: ln, metrics: metrics, accepted: make(chan net.Conn), open: make(chan struct{}), closed: make(chan struct{})}
+	go l.serve()
+	return l, nil
+}
+
+// serve accepts from the socket, once it is opened, until the listener closes.
+func (l *listener) serve() {
+	select {
+	case <-l.open:
+	case <-l.closed:
+		return
+	}
+	for {
+		conn, err := l.unix.Accept()
+		if err != nil {
+			_ = l.Close()
+			return
+		}
+		if !l.pass(&guardConn{Conn: conn, metrics: l.metrics}) {
+			return
+		}
+	}
+}
+
+// dial connects the broker's own admin.
+func (l *listener) dial(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	if !l.pass(theirs) {
+		_ = ours.Close()
+		return nil, net.ErrClosed
+	}
+	return ours, nil
+}
+
+func (l *listener) pass(conn net.Conn) bool {
+	select {
+	case l.accepted <- conn:
+		return true
+	case <-l.closed:
+		_ = conn.Close()
+		return false
+	}
+}
+
+// Accept gives the next connection.
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.accepted:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends the listener and removes the socket.
+func (l *listener) Close() error {
+	var err error
+	l.once.Do(func() {
+		close(l.closed)
+		err = l.unix.Close()
+	})
+	return err
 }
 
 // Addr is what clients are told to dial; they dial the socket whatever it says.
-func (l *guardListener) Addr() net.Addr { return embeddedAddr{} }
+func (l *listener) Addr() net.Addr { return embeddedAddr{} }
 
 type embeddedAddr struct{}
 

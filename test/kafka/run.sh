@@ -19,15 +19,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 jars=${OUTCRY_KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/outcry/kafka-jars}
 
 fetch() {
-	local version stamp
-	version=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' "$here/pom.xml")
-	stamp=$jars/complete-$version
-	[[ -e $stamp ]] && return
+	local stamp=$jars/pom.xml
+	cmp -s "$here/pom.xml" "$stamp" && return
 	rm -rf "$jars"
 	mkdir -p "$jars"
-	echo "fetching Apache Kafka $version" >&2
+	echo "fetching Apache Kafka" >&2
 	mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$jars" >&2
-	touch "$stamp"
+	cp "$here/pom.xml" "$stamp"
 }
 
 # free_port prints a loopback port that nothing listens on now.
@@ -60,6 +58,8 @@ configure() {
 		transaction.state.log.min.isr=1
 		share.coordinator.state.topic.replication.factor=1
 		share.coordinator.state.topic.min.isr=1
+		broker.session.timeout.ms=2000
+		broker.heartbeat.interval.ms=500
 		group.initial.rebalance.delay.ms=0
 		group.min.session.timeout.ms=500
 		auto.create.topics.enable=false
@@ -85,7 +85,7 @@ start() {
 	fetch
 	[[ -e $dir/server.properties ]] || configure "$dir"
 	running "$dir" && return
-	nohup java -Xms256m -Xmx768m -cp "$jars/*" -Dlog4j2.configurationFile="$dir/log4j2.yaml" \
+	nohup java -Xms256m -Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -cp "$jars/*" -Dlog4j2.configurationFile="$dir/log4j2.yaml" \
 		kafka.Kafka "$dir/server.properties" >>"$dir/broker.log" 2>&1 </dev/null &
 	echo $! >"$dir/pid"
 	address=$(cat "$dir/address")
