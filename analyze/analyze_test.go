@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -110,7 +109,7 @@ func newAnalyzer(store *fakeStore, reg prometheus.Registerer) *Analyzer {
 	cfg := DefaultConfig()
 	cfg.Workers = 3
 	return New(cfg, Deps{
-		Log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:         slog.New(slog.DiscardHandler),
 		Metrics:     NewMetrics(reg),
 		Topic:       "posts",
 		Sink:        store,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -78,8 +79,7 @@ func decode(value []byte, p *post.Post) *poison {
 
 // jsonFault describes a decoding error by place and type, without the input.
 func jsonFault(err error) string {
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
+	if wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Sprintf("field %q is a JSON %s", wrongType.Field, wrongType.Value)
 	}
 	return err.Error()
@@ -110,10 +110,8 @@ func checkAgencies(p *post.Post) *poison {
 	case len(p.Agencies) > maxAgencies:
 		return &poison{reasonAgency, fmt.Sprintf("%d agencies", len(p.Agencies))}
 	}
-	for _, id := range p.Agencies {
-		if id == "" {
-			return &poison{reasonAgency, "an agency has no id"}
-		}
+	if slices.Contains(p.Agencies, "") {
+		return &poison{reasonAgency, "an agency has no id"}
 	}
 	return nil
 }

@@ -25,8 +25,7 @@ func (c *Client) createTopics(ctx context.Context, topics []kafka.TopicConfig) e
 		if err == nil {
 			return nil
 		}
-		var refused *refusedError
-		if errors.As(err, &refused) {
+		if _, ok := errors.AsType[*refusedError](err); ok {
 			return err
 		}
 		if attempt == 0 {

@@ -94,8 +94,7 @@ func TestAgencyFaultsAreAllNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = LoadAgencies(path)
-	var faults *config.Error
-	if !errors.As(err, &faults) {
+	if _, ok := errors.AsType[*config.Error](err); !ok {
 		t.Fatalf("got %v", err)
 	}
 	for _, want := range []string{":2: agencies[0].id", ":3: agencies[1].name", ":3: agencies[1].country",

@@ -93,16 +93,13 @@ func DecodeDocument(raw []byte, platform string) (Event, *Refusal) {
 
 // refuseJSON words an error of encoding/json.
 func refuseJSON(err error) *Refusal {
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return refusal
 	}
-	var typ *json.UnmarshalTypeError
-	if errors.As(err, &typ) {
+	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return &Refusal{ReasonWrongType, fmt.Sprintf("%q at byte %d cannot be a %s", typ.Field, typ.Offset, typ.Value)}
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return &Refusal{ReasonBadJSON, fmt.Sprintf("byte %d: %v", syntax.Offset, syntax)}
 	}
 	return &Refusal{ReasonBadJSON, err.Error()}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -199,7 +198,7 @@ func (w *world) deps(t testing.TB, sources ...Named) Deps {
 		t.Fatal(err)
 	}
 	return Deps{
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: NewMetrics(w.reg), Sources: sources, Agencies: agencies,
+		Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(w.reg), Sources: sources, Agencies: agencies,
 		Secret: []byte("0123456789abcdef"), Publish: w.Publish, DeadLetters: w.DeadLetters, Cursors: w, Health: w.Health,
 	}
 }

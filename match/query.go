@@ -235,7 +235,7 @@ func (p *parser) not() int32 {
 // term compiles a word, phrase, handle or hashtag.
 func (p *parser) term(t token) int32 {
 	text, prefix := strings.CutSuffix(t.text, "*")
-	if i := strings.IndexByte(text, '*'); i >= 0 {
+	if found := strings.Contains(text, "*"); found {
 		p.fail(t.pos, "* can only stand at the end of a word or phrase")
 		return 0
 	}

@@ -187,8 +187,7 @@ func (s *Store) unlock() error {
 
 // code is the number of a ClickHouse error, or 0.
 func code(err error) int {
-	var refused *clickhouse.Exception
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*clickhouse.Exception](err); ok {
 		return int(refused.Code)
 	}
 	return 0

@@ -101,13 +101,14 @@ func pointsQuery(q post.SeriesQuery, limit int) (sql string, args []any, err err
 		return "", nil, fmt.Errorf("query points: step %v is not a number of whole minutes", step)
 	}
 	args = append(minuteRange(q.From, q.To), clickhouse.Named("step", int64(step.Seconds())))
-	where := "minute >= toDateTime({from:Int64}, 'UTC') AND minute < toDateTime({to:Int64}, 'UTC')"
+	var where strings.Builder
+	where.WriteString("minute >= toDateTime({from:Int64}, 'UTC') AND minute < toDateTime({to:Int64}, 'UTC')")
 	if q.Agency != "" {
-		where += " AND agency = {agency:String}"
+		where.WriteString(" AND agency = {agency:String}")
 		args = append(args, clickhouse.Named("agency", q.Agency))
 	}
 	if q.Issue != "" {
-		where += " AND issue = {issue:String}"
+		where.WriteString(" AND issue = {issue:String}")
 		args = append(args, clickhouse.Named("issue", q.Issue))
 	}
 	columns := []string{"agency"}
@@ -127,7 +128,7 @@ func pointsQuery(q post.SeriesQuery, limit int) (sql string, args []any, err err
 		}
 		columns = append(columns, d.column)
 		if d.only {
-			where += " AND " + d.column + " != ''"
+			where.WriteString(" AND " + d.column + " != ''")
 		}
 	}
 	var b strings.Builder
@@ -137,7 +138,7 @@ func pointsQuery(q post.SeriesQuery, limit int) (sql string, args []any, err err
 FROM series_1m
 WHERE %s
 GROUP BY ALL
-ORDER BY 1, 2, 3, 4, 5, t`, strings.Join(columns, ", "), where)
+ORDER BY 1, 2, 3, 4, 5, t`, strings.Join(columns, ", "), where.String())
 	if limit > 0 {
 		fmt.Fprintf(&b, "\nLIMIT %d", limit)
 	}

@@ -137,8 +137,8 @@ func (s *Server) apiMentions(w http.ResponseWriter, r *http.Request) {
 // share it, the page stays: posts of one millisecond beyond it are left out.
 func wholeMoments(rows []post.StoredMention) []post.StoredMention {
 	last := rows[len(rows)-1].Time
-	for i := len(rows) - 1; i >= 0; i-- {
-		if !rows[i].Time.Equal(last) {
+	for i, row := range slices.Backward(rows) {
+		if !row.Time.Equal(last) {
 			return rows[:i+1]
 		}
 	}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -149,7 +148,7 @@ func (b *bands) Expected(_ context.Context, _ post.Series, from, to time.Time, s
 	return out, b.err
 }
 
-func quietLog() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // newTestServer is a board over store at noon; change alters its dependencies.
 func newTestServer(t *testing.T, store Store, change func(*Config, *Deps)) *Server {

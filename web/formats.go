@@ -48,8 +48,11 @@ func num(v any) string {
 	case float64:
 		f = v
 	}
-	if f < 10 && f != math.Trunc(f) {
-		return strconv.FormatFloat(f, 'f', 1, 64)
+	switch tenths := math.Round(10*f) / 10; {
+	case f > 0 && tenths == 0:
+		return "<0.1"
+	case f < 10 && tenths != math.Trunc(tenths):
+		return strconv.FormatFloat(tenths, 'f', 1, 64)
 	}
 	s := strconv.FormatFloat(math.Round(f), 'f', 0, 64)
 	for i := len(s) - 3; i > 0; i -= 3 {

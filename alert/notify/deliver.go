@@ -27,8 +27,7 @@ func Deliver(ctx context.Context, cfg RetryConfig, n Notifier, c post.AlertChang
 			return err
 		}
 		wait := pause/2 + rand.N(pause/2)
-		var l later
-		if errors.As(err, &l) {
+		if l, ok := errors.AsType[later](err); ok {
 			wait = max(wait, l.after)
 		}
 		if time.Since(began)+wait > cfg.GiveUp {

@@ -158,8 +158,7 @@ func retryAfter(v string, now time.Time) (time.Duration, bool) {
 
 // withoutURL takes the address out of an error of net/http.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

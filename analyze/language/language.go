@@ -10,6 +10,7 @@ package language
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,7 +41,7 @@ func New() *Identifier {
 	id := &Identifier{words: make(map[string]uint32), letter: make(map[rune]uint32)}
 	for i, l := range latinLanguages {
 		id.latin = append(id.latin, l.code)
-		for _, w := range strings.Fields(l.words) {
+		for w := range strings.FieldsSeq(l.words) {
 			id.words[w] |= 1 << i
 		}
 		for _, r := range l.letters {
@@ -232,10 +233,8 @@ func (id *Identifier) decide(seen *tally, platform string) string {
 // those whose own script this package knows.
 func latinCapable(code string) bool {
 	for _, s := range scripts {
-		for _, l := range s.languages {
-			if l == code {
-				return false
-			}
+		if slices.Contains(s.languages, code) {
+			return false
 		}
 	}
 	return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -77,8 +78,7 @@ func (a *actors) stop() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var err error
-	for i := len(a.running) - 1; i >= 0; i-- {
-		act := a.running[i]
+	for _, act := range slices.Backward(a.running) {
 		act.cancel()
 		timer := time.NewTimer(stopWithin)
 		select {

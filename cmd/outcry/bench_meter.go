@@ -361,7 +361,7 @@ func childPIDs() []int {
 	tasks, _ := filepath.Glob("/proc/self/task/*/children")
 	for _, name := range tasks {
 		b, _ := os.ReadFile(name)
-		for _, field := range strings.Fields(string(b)) {
+		for field := range strings.FieldsSeq(string(b)) {
 			if pid, err := strconv.Atoi(field); err == nil {
 				pids = append(pids, pid)
 			}

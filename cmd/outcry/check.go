@@ -24,6 +24,9 @@ with its file, line and key. Exit code 2 means that there are faults.`,
   outcry check --dump      # the configuration as it takes effect, secrets redacted
   outcry check --ready     # is the process of this configuration ready? for health checks`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dump && ready {
+				return usagef("--dump and --ready exclude each other")
+			}
 			cfg, _, err := loadConfig(cmd)
 			if err != nil {
 				return err
@@ -45,7 +48,6 @@ with its file, line and key. Exit code 2 means that there are faults.`,
 	}
 	cmd.Flags().BoolVar(&dump, "dump", false, "print the configuration as it takes effect")
 	cmd.Flags().BoolVar(&ready, "ready", false, "ask the running process whether it is ready")
-	cmd.MarkFlagsMutuallyExclusive("dump", "ready")
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -169,7 +170,9 @@ func loadConfig(cmd *cobra.Command) (Config, *slog.Logger, error) {
 	}
 	cfg := DefaultConfig()
 	cfg.dir = filepath.Dir(path)
-	if err := config.Load(path, &cfg, config.DefaultOptions()); err != nil {
+	if err := config.Load(path, &cfg, config.DefaultOptions()); errors.Is(err, fs.ErrNotExist) {
+		return cfg, nil, usageError{err}
+	} else if err != nil {
 		return cfg, nil, err
 	}
 	if dir, _ := flags.GetString("data-dir"); dir != "" {

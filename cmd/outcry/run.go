@@ -31,6 +31,12 @@ and every alert as one line, and stops on SIGINT or SIGTERM.`,
 		Example: `  outcry run --demo
   outcry run --config configs/outcry.yaml --data-dir /var/lib/outcry`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if demo && !cmd.Flags().Changed("log-level") {
+				// The demo is watched: its few lines must not drown in the log.
+				if err := cmd.Flags().Set("log-level", "warn"); err != nil {
+					return err
+				}
+			}
 			cfg, log, err := loadConfig(cmd)
 			if err != nil {
 				return err

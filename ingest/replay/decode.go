@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -154,7 +155,7 @@ func (r *rows) next() (ingest.Event, *post.DeadLetter, error) {
 	}
 	var refusal *ingest.Refusal
 	switch {
-	case err == errLong:
+	case errors.Is(err, errLong):
 		refusal = &ingest.Refusal{Reason: ingest.ReasonTooLarge, Detail: err.Error()}
 	case err != nil:
 		refusal = &ingest.Refusal{Reason: ingest.ReasonBadRow, Detail: err.Error()}

@@ -3,9 +3,11 @@ package replay
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
@@ -82,7 +84,7 @@ func (in *input) interrupt() {
 // decompress looks at the first bytes and puts the right reader before them.
 func (in *input) decompress() error {
 	magic, err := in.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	switch {
@@ -111,8 +113,8 @@ func (in *input) signature(size int) (hash uint64, n int) {
 }
 
 func (in *input) close() {
-	for i := len(in.closes) - 1; i >= 0; i-- {
-		in.closes[i]()
+	for _, closeIt := range slices.Backward(in.closes) {
+		closeIt()
 	}
 }
 

@@ -127,7 +127,7 @@ func parsePhrase(line string) (phrase, error) {
 func parsePart(inner string, choice bool) (part, error) {
 	if choice {
 		var all []phrase
-		for _, alternative := range strings.Split(inner, "|") {
+		for alternative := range strings.SplitSeq(inner, "|") {
 			p, err := parsePhrase(alternative)
 			if err != nil {
 				return part{}, err

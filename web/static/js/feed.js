@@ -22,6 +22,8 @@ export function feed({ filter, live, paused }) {
 
   const rows = new Map([...list.children].map((row) => [row.dataset.key, row]));
 
+  const timeOf = (row) => Date.parse(field(row, 'time').dateTime);
+
   function draw(row, m) {
     row.dataset.key = m.key;
     row.dataset.version = m.version;
@@ -46,7 +48,11 @@ export function feed({ filter, live, paused }) {
     const row = blank('t-mention');
     draw(row, m);
     if (!quiet) row.classList.add('new');
-    list.prepend(row);
+    // Newest first by the time of the post: what arrives late goes to its place.
+    const time = Date.parse(m.time);
+    let below = list.firstElementChild;
+    while (below && timeOf(below) > time) below = below.nextElementSibling;
+    list.insertBefore(row, below);
     rows.set(m.key, row);
   }
 
@@ -60,9 +66,11 @@ export function feed({ filter, live, paused }) {
 
   const held = () => paused() || scroll.scrollTop > 8;
 
+  const latest = (n) => queue.sort((a, b) => Date.parse(a.time) - Date.parse(b.time)).slice(-n);
+
   function flush() {
     if (!held() && queue.length > 0) {
-      const batch = queue.slice(-perFlush);
+      const batch = latest(perFlush);
       note.textContent = queue.length > perFlush ? sampled : '';
       queue = [];
       for (const m of batch) show(m, false);
@@ -84,8 +92,7 @@ export function feed({ filter, live, paused }) {
     const alive = new Set(mentions.map((m) => m.key));
     const oldest = mentions.length > 0 ? Date.parse(mentions[mentions.length - 1].time) : 0;
     for (const [key, row] of rows) {
-      const when = Date.parse(field(row, 'time').dateTime);
-      if (!alive.has(key) && (mentions.length < shown || when > oldest)) {
+      if (!alive.has(key) && (mentions.length < shown || timeOf(row) > oldest)) {
         row.remove();
         rows.delete(key);
       }
@@ -97,7 +104,7 @@ export function feed({ filter, live, paused }) {
 
   button.addEventListener('click', () => {
     scroll.scrollTop = 0;
-    const batch = queue.slice(-shown);
+    const batch = latest(shown);
     queue = [];
     for (const m of batch) show(m, false);
     trim();

@@ -1,7 +1,9 @@
 // How numbers and times are told to people; formats.go says the same.
 
 export function num(v) {
-  if (v < 10 && !Number.isInteger(v)) return v.toFixed(1);
+  const tenths = Math.round(10 * v) / 10;
+  if (v > 0 && tenths === 0) return '<0.1';
+  if (v < 10 && !Number.isInteger(tenths)) return tenths.toFixed(1);
   return Math.round(v).toString().replace(/\B(?=(\d{3})+$)/g, '\u202f');
 }
 
