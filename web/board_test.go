@@ -108,6 +108,25 @@ func TestPagesHaveNothingInline(t *testing.T) {
 	}
 }
 
+// A runbook is the one link that leads away: the rules name it, and only the web.
+func TestOnlyRunbooksLeadAway(t *testing.T) {
+	for address, want := range map[string]bool{
+		"https://wiki.example/portal?x=1": true, "http://wiki.example/": true,
+		"javascript:alert(1)": false, "//wiki.example/": false, "data:text/html,x": false, "wiki": false, "": false,
+	} {
+		store := &fakeStore{alerts: []post.AlertChange{{
+			ID: 1, Fingerprint: 1, At: noon, Started: noon, State: post.Firing, Series: post.Series{Agency: "tax"},
+			Annotations: map[string]string{runbookURL: address},
+		}}}
+		s := newTestServer(t, store, nil)
+		doc := parse(t, get(t, s, "/").Body.String())
+		links := find(byID(t, doc, "open-alerts"), func(n *html.Node) bool { return attr(n, "data-f") == "runbook" && attr(n, "href") != "" })
+		if got := len(links) == 1 && attr(links[0], "href") == address; got != want {
+			t.Errorf("runbook %q: link %t, want %t", address, got, want)
+		}
+	}
+}
+
 func TestBoardHasNoAuthorAndNoPermalink(t *testing.T) {
 	store := &fakeStore{mentions: []post.StoredMention{said(1, noon, "hello @jane")}}
 	s := newTestServer(t, store, nil)

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"outcry/post"
@@ -126,21 +128,26 @@ func (c *chart) Peak() *chartPoint {
 
 // An issueCount is how often an issue was reported in the time of a view.
 type issueCount struct {
-	ID    string
-	Name  string
-	Posts uint64
-	Share float64 // of the most frequent issue
+	ID      string
+	Name    string
+	Posts   uint64
+	Share   float64 // of the most frequent issue
+	URL     string  // of the view of this issue alone
+	Current bool    // it is what the view shows
 }
 
-// issues counts the posts of an agency by issue. A post may count for several.
-func (s *Server) issues(ctx context.Context, agency string, from, to time.Time) ([]issueCount, error) {
-	const step = time.Hour
+// shownIssues is how many issues are listed before the rest is folded away.
+const shownIssues = 6
+
+// issues counts the posts of an agency by issue, the most frequent first. A
+// post may count for several.
+func (s *Server) issues(ctx context.Context, v view, from, to time.Time) ([]issueCount, error) {
 	points, err := s.deps.Store.Points(ctx, post.SeriesQuery{
-		From: from, To: to, Step: step, Agency: agency, By: post.Dimensions{Issue: true},
+		From: from, To: to, Step: time.Hour, Agency: v.Agency, By: post.Dimensions{Issue: true},
 	})
 	if err != nil {
 		s.readFailed(ctx, readSeries, err)
-		return nil, fmt.Errorf("count the issues of %s: %w", agency, err)
+		return nil, fmt.Errorf("count the issues of %s: %w", v.Agency, err)
 	}
 	posts := make(map[string]uint64)
 	for _, p := range points {
@@ -148,5 +155,18 @@ func (s *Server) issues(ctx context.Context, agency string, from, to time.Time) 
 			posts[p.Issue] += p.Posts
 		}
 	}
-	return rankIssues(posts, s.names), nil
+	var out []issueCount
+	for id, count := range posts {
+		out = append(out, issueCount{
+			ID: id, Name: s.names.issue(id), Posts: count,
+			URL: v.WithIssue(id).URL() + "#timeline", Current: id == v.Issue,
+		})
+	}
+	slices.SortFunc(out, func(x, y issueCount) int {
+		return cmp.Or(-cmp.Compare(x.Posts, y.Posts), cmp.Compare(x.ID, y.ID))
+	})
+	for i := range out {
+		out[i].Share = float64(out[i].Posts) / float64(max(1, out[0].Posts))
+	}
+	return out, nil
 }

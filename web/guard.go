@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -72,10 +73,15 @@ func (s *Server) ownHost(hostport string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// route is the label of a pattern: without its method, and bounded.
+// route is the label of a pattern: a name that no version of the board changes.
 func route(pattern string) string {
-	if pattern == "" {
+	switch {
+	case pattern == "/{$}":
+		return "board"
+	case pattern == "/" || pattern == "/api/" || pattern == "":
 		return "other"
+	case strings.HasPrefix(pattern, "/static/"):
+		return "/static/"
 	}
 	return pattern
 }

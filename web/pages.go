@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -173,7 +172,7 @@ func (s *Server) page(ctx context.Context, v view) *page {
 		if p.Chart, err = s.chart(ctx, post.Series{Agency: p.Agency.ID, Issue: v.Issue}, from, to, stepFor(to.Sub(from))); err != nil {
 			p.Problems = append(p.Problems, readSeries)
 		}
-		if p.Issues, err = s.issues(ctx, p.Agency.ID, from, to); err != nil {
+		if p.Issues, err = s.issues(ctx, p.Subject, from, to); err != nil {
 			p.Problems = append(p.Problems, readSeries)
 		}
 	}
@@ -192,20 +191,9 @@ func (s *Server) page(ctx context.Context, v view) *page {
 	return p
 }
 
-// rankIssues orders issues by how often they were reported.
-func rankIssues(posts map[string]uint64, n names) []issueCount {
-	var out []issueCount
-	for id, count := range posts {
-		out = append(out, issueCount{ID: id, Name: n.issue(id), Posts: count})
-	}
-	slices.SortFunc(out, func(x, y issueCount) int {
-		return cmp.Or(-cmp.Compare(x.Posts, y.Posts), cmp.Compare(x.ID, y.ID))
-	})
-	for i := range out {
-		out[i].Share = float64(out[i].Posts) / float64(out[0].Posts)
-	}
-	return out
-}
+// TopIssues are the issues that are listed, MoreIssues those folded away.
+func (p *page) TopIssues() []issueCount  { return p.Issues[:min(len(p.Issues), shownIssues)] }
+func (p *page) MoreIssues() []issueCount { return p.Issues[len(p.TopIssues()):] }
 
 func (s *Server) render(w http.ResponseWriter, status int, name string, data any) {
 	var b bytes.Buffer

@@ -2,6 +2,7 @@ package web
 
 import (
 	"math"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -183,6 +184,7 @@ type alert struct {
 	Surprise    float64           `json:"surprise"`
 	Negative    float64           `json:"negative"`
 	Summary     string            `json:"summary"`
+	Runbook     string            `json:"runbook,omitempty"` // address of what to do
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Exemplars   []mention         `json:"exemplars,omitempty"`
 }
@@ -207,6 +209,7 @@ func (n names) alert(c post.AlertChange) alert {
 		Surprise:    finite(c.Surprise),
 		Negative:    finite(c.Negative),
 		Summary:     display(c.Summary),
+		Runbook:     runbook(c.Annotations[runbookURL]),
 		Annotations: annotations(c.Annotations),
 	}
 }
@@ -215,9 +218,24 @@ func (n names) alert(c post.AlertChange) alert {
 func annotations(in map[string]string) map[string]string {
 	out := make(map[string]string, len(in))
 	for k, v := range in {
-		out[short(clean(k))] = display(v)
+		if k != runbookURL {
+			out[short(clean(k))] = display(v)
+		}
 	}
 	return out
+}
+
+// runbookURL is the annotation that leads to what to do.
+const runbookURL = "runbook_url"
+
+// runbook is an address that may be a link, or "". It comes from the rules,
+// not from posts.
+func runbook(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	return u.String()
 }
 
 // scope says what part of an agency a series is about.

@@ -87,7 +87,7 @@ async function behaviour(browser, url) {
   const state = await page.evaluate(() => ({
     pwned: window.pwned,
     violations: window.violations,
-    markup: document.querySelectorAll('#feed script, #feed img, #feed iframe, #feed a:not(.hint), .quote a, .summary a, #mentions svg:not(.icon)').length,
+    markup: document.querySelectorAll('#feed script, #feed img, #feed iframe, #feed a:not(.hint), .quote a, .summary a, .why a, #mentions svg:not(.icon)').length,
     handles: [...document.querySelectorAll('.text')].map((e) => e.textContent).filter((text) => /@[A-Za-z0-9_]/.test(text)),
     hidden: [...document.querySelectorAll('.text')].filter((e) => /[\u202a-\u202e\u2066-\u2069\u200b\0]/.test(e.textContent)).length,
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,

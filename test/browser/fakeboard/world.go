@@ -219,7 +219,7 @@ func (w *world) AlertLog(context.Context, time.Time) ([]post.AlertChange, error)
 			ID: 2, Fingerprint: 2, At: at(33 * time.Minute), Started: at(36 * time.Minute), Rule: "burst", RuleVersion: "9f31c2", Severity: "critical",
 			Series: post.Series{Agency: "harbour", Issue: "down"}, From: post.Pending, State: post.Firing, Window: post.Duration(10 * time.Minute),
 			Observed: 148, Expected: 21.4, Surprise: 23, Negative: .74, Summary: "148 voices about Harbour Benefits Office (website or app down) in 10 min, expected 21; since 36 min",
-			Annotations: map[string]string{"terms": "error 503, launch, cannot apply, timeout", "likely_touch_point": "web (81 %)"},
+			Annotations: map[string]string{"terms": "error 503, launch, cannot apply, timeout", "likely_touch_point": "web (81 %)", "runbook_url": "https://wiki.example/launch-site"},
 		},
 		{
 			ID: 3, Fingerprint: 3, At: at(4 * time.Minute), Started: at(6 * time.Minute), Rule: "burst", RuleVersion: "9f31c2", Severity: "warning",

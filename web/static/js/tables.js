@@ -106,6 +106,8 @@ function alert(card, a) {
   const query = new URLSearchParams({ agency: a.agency });
   if (a.series.issue) query.set('issue', a.series.issue);
   field(card, 'link').href = `/?${query}#timeline`;
+  field(card, 'runbook-part').hidden = !a.runbook;
+  if (a.runbook && /^https?:/.test(a.runbook)) field(card, 'runbook').href = a.runbook;
   setTime(field(card, 'started'), a.started);
   setTime(field(card, 'ended'), a.at);
   field(card, 'ended-part').hidden = a.state !== 'resolved';
