@@ -9,7 +9,7 @@ import (
 // Agencies are the fictional agencies of the story, ready to be listened for.
 func Agencies() []post.Agency {
 	return []post.Agency{
-		{ID: "demo-northmark", Name: "Northmark Benefits Office (demo)", Query: `@northmarkbenefits OR "northmark benefits" OR #northmarkbenefits`},
+		{ID: "demo-northmark", Name: "Northmark Pensions Office (demo)", Query: `@northmarkpensions OR "northmark pensions" OR #northmarkpensions`},
 		{ID: "demo-harbourline", Name: "Harbour Line Transit (demo)", Query: `@harbourline OR "harbour line" OR #harbourline`},
 		{ID: "demo-brightwater", Name: "Brightwater Utilities (demo)", Query: `@brightwater OR brightwater OR #brightwater`},
 	}
