@@ -84,14 +84,14 @@ func TestOffsetsThatCannotBeReadAreClampedAndCounted(t *testing.T) {
 			})
 			want := c.first
 			for ; want < 100; want++ {
-				if offset := <-got; offset != want {
+				if offset := receive(t, got); offset != want {
 					t.Fatalf("handled offset %d, want %d", offset, want)
 				}
 			}
 			if err := client.Producer(topic).Publish(t.Context(), numbered(100, 1)); err != nil {
 				t.Fatal(err)
 			}
-			if offset := <-got; offset != 100 {
+			if offset := receive(t, got); offset != 100 {
 				t.Fatalf("then handled offset %d, want 100", offset)
 			}
 			if n := metric(t, reg, "outcry_bus_offset_gaps_total"); n != c.gap {

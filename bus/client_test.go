@@ -161,6 +161,30 @@ func TestShutdownFinishesTheBatchInHand(t *testing.T) {
 	}
 }
 
+// What was fetched but waits for its batch to fill is handled before the member
+// leaves: nobody has to read it again.
+func TestShutdownHandlesWhatWaitsForItsBatch(t *testing.T) {
+	addrs := brokers(t)
+	topic := newTopic(t, addrs, 1)
+	c, reg := newClient(t, busConfig(addrs...))
+	cfg, got := groupConfig(topic), newLedger()
+	cfg.BatchSize, cfg.BatchAge = 1_000_000, time.Minute
+	stop := start(t, func(ctx context.Context) error { return c.Consume(ctx, cfg, got.handle) })
+	eventually(t, "the partition is assigned", func() bool { return metric(t, reg, "outcry_bus_assigned_partitions") == 1 })
+	for from := 0; from < 5000; from += 100 {
+		if err := c.Producer(topic).Publish(t.Context(), numbered(from, 100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got.distinct() > 0 {
+		t.Fatal("the batch did not wait")
+	}
+	stop()
+	if lag, err := c.Lag(t.Context(), cfg.Group, topic); err != nil || got.total == 0 || int(lag) != 5000-got.total {
+		t.Errorf("%d handled, a lag of %d, %v", got.total, lag, err)
+	}
+}
+
 // A handler that outlives its time is told so, and the partitions are let go.
 func TestShutdownDoesNotWaitForAHandlerForEver(t *testing.T) {
 	addrs := brokers(t)

@@ -194,6 +194,17 @@ func start(t testing.TB, fn func(ctx context.Context) error) (stop func()) {
 	return stop
 }
 
+// receive takes from a channel what must come.
+func receive[T any](t testing.TB, from <-chan T) (got T) {
+	t.Helper()
+	select {
+	case got = <-from:
+	case <-time.After(60 * time.Second):
+		t.Fatal("nothing came")
+	}
+	return got
+}
+
 // eventually waits for a condition that nothing announces, such as the state of
 // a broker's group.
 func eventually(t testing.TB, what string, cond func() bool) {

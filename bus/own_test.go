@@ -42,18 +42,18 @@ func TestOneOwnerAndOrderlyTakeover(t *testing.T) {
 	stopA := start(t, func(ctx context.Context) error {
 		return ownerClient(t, addrs...).Own(ctx, group, topic, o.task("a", started))
 	})
-	if got := <-started; got != "a" {
+	if got := receive(t, started); got != "a" {
 		t.Fatalf("%s owns, want a", got)
 	}
 	stopB := start(t, func(ctx context.Context) error {
 		return ownerClient(t, addrs...).Own(ctx, group, topic, o.task("b", started))
 	})
 	// b joins: the task is interrupted for the moment but stays with a.
-	if got := <-started; got != "a" {
+	if got := receive(t, started); got != "a" {
 		t.Fatalf("after b joined %s owns, want still a", got)
 	}
 	stopA()
-	if got := <-started; got != "b" {
+	if got := receive(t, started); got != "b" {
 		t.Fatalf("after a left %s owns, want b", got)
 	}
 	stopB()
@@ -70,21 +70,21 @@ func TestOwnerThatVanishesIsReplaced(t *testing.T) {
 	start(t, func(ctx context.Context) error {
 		return ownerClient(t, link.Addr).Own(ctx, group, topic, o.task("a", started))
 	})
-	if got := <-started; got != "a" {
+	if got := receive(t, started); got != "a" {
 		t.Fatalf("%s owns, want a", got)
 	}
 	start(t, func(ctx context.Context) error {
 		return ownerClient(t, addrs...).Own(ctx, group, topic, o.task("b", started))
 	})
-	if got := <-started; got != "a" {
+	if got := receive(t, started); got != "a" {
 		t.Fatalf("after b joined %s owns, want still a", got)
 	}
 	link.Cut() // a cannot say goodbye; its own task must end all the same
-	if got := <-started; got != "b" {
+	if got := receive(t, started); got != "b" {
 		t.Fatalf("after a vanished %s owns, want b", got)
 	}
 	link.Mend() // a comes back to the group, and b stays owner though it is interrupted
-	if got := <-started; got != "b" {
+	if got := receive(t, started); got != "b" {
 		t.Fatalf("after a came back %s owns, want still b", got)
 	}
 }
@@ -106,7 +106,7 @@ func TestOwnersTaskIsStartedAgain(t *testing.T) {
 		})
 	})
 	for want := 1; want <= 3; want++ {
-		if got := <-runs; got != want {
+		if got := receive(t, runs); got != want {
 			t.Fatalf("run %d, want %d", got, want)
 		}
 	}

@@ -54,7 +54,7 @@ func TestRebalancesLoseNothing(t *testing.T) {
 		c, _ := newClient(t, busConfig(addrs...))
 		return start(t, func(ctx context.Context) error { return c.Consume(ctx, cfg, got.handle) })
 	}
-	const n = 40_000
+	const n = 20_000
 	published := publishSteadily(t, producer, topic, n, 20*time.Millisecond)
 	stops := []func(){member()}
 	got.await(t, n/20)
@@ -159,7 +159,7 @@ func TestBrokerKilledUnderLoadLosesNothing(t *testing.T) {
 	cfg.SessionTimeout, cfg.HandleTimeout = 6*time.Second, 2*time.Second // the least that brokers accept by themselves
 	cfg.RebalanceTimeout = 8 * time.Second
 	start(t, func(ctx context.Context) error { return c.Consume(ctx, cfg, got.handle) })
-	const n = 40_000
+	const n = 20_000
 	published := publishSteadily(t, c, topic, n, 20*time.Millisecond)
 	for kill := 1; kill <= 2; kill++ {
 		got.await(t, kill*n/4)
