@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"outcry/bus"
+	"outcry/internal/config"
 )
 
 func TestCursorsAreSharedAndTheLatestCounts(t *testing.T) {
@@ -295,7 +296,7 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 			t.Errorf("%+v was accepted", s)
 		}
 	}
-	for _, c := range []bus.TLS{{Enabled: true, CertFile: "a"}, {CAFile: "a"}} {
+	for _, c := range []config.TLS{{Enabled: true, CertFile: "a"}, {CAFile: "a"}} {
 		if len(c.Validate()) == 0 {
 			t.Errorf("%+v was accepted", c)
 		}

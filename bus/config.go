@@ -15,10 +15,10 @@ type Config struct {
 	// single unix:///path names an embedded broker.
 	Brokers []string `yaml:"brokers"`
 	// ClientID is how the cluster's logs and quotas name this program.
-	ClientID string `yaml:"client_id"`
-	TLS      TLS    `yaml:"tls"`
-	SASL     SASL   `yaml:"sasl"`
-	Topics   Topics `yaml:"topics"`
+	ClientID string     `yaml:"client_id"`
+	TLS      config.TLS `yaml:"tls"`
+	SASL     SASL       `yaml:"sasl"`
+	Topics   Topics     `yaml:"topics"`
 
 	// DialTimeout bounds a connection attempt. 100ms to 1m, default 10s.
 	DialTimeout time.Duration `yaml:"dial_timeout"`
@@ -32,22 +32,6 @@ type Config struct {
 	// MaxInFlight bounds the produce requests under way at once, each of up to
 	// 1 MB: publishers wait for a free place. 1 to 1000, default 16.
 	MaxInFlight int `yaml:"max_in_flight"`
-}
-
-// TLS says how connections are encrypted.
-type TLS struct {
-	// Enabled turns TLS on; the keys below need it.
-	Enabled bool `yaml:"enabled"`
-	// CAFile holds the authorities that sign the brokers' certificates, PEM.
-	// Empty: those of the system.
-	CAFile string `yaml:"ca_file"`
-	// CertFile and KeyFile are the client's own certificate, PEM, where the
-	// cluster asks for one. Both or neither.
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
-	// ServerName is the name that the brokers' certificates must bear. Empty:
-	// the host that is dialled.
-	ServerName string `yaml:"server_name"`
 }
 
 // SASL says how the client proves who it is.
@@ -128,18 +112,6 @@ func (c Config) Validate() config.Faults {
 	within(&f, "backoff_max", c.BackoffMax, c.BackoffMin, 10*time.Minute)
 	if c.MaxInFlight < 1 || c.MaxInFlight > 1000 {
 		f.Add("max_in_flight", "must be 1 to 1000")
-	}
-	return f
-}
-
-// Validate reports what is wrong with t.
-func (t TLS) Validate() config.Faults {
-	var f config.Faults
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		f.Add("cert_file", "cert_file and key_file go together")
-	}
-	if !t.Enabled && (t.CAFile != "" || t.CertFile != "" || t.ServerName != "") {
-		f.Add("enabled", "must be true for the other keys of tls to count")
 	}
 	return f
 }

@@ -3,11 +3,8 @@ package bus
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -38,36 +35,11 @@ func newNetwork(cfg Config) (*network, error) {
 		n.brokers, n.socket = []string{embeddedAddr}, path
 	}
 	var err error
-	if n.tls, err = tlsConfig(cfg.TLS); err != nil {
+	if n.tls, err = cfg.TLS.Client(); err != nil {
 		return nil, err
 	}
 	n.sasl, err = mechanism(cfg.SASL)
 	return n, err
-}
-
-func tlsConfig(cfg TLS) (*tls.Config, error) {
-	if !cfg.Enabled {
-		return nil, nil
-	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.ServerName}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.ca_file: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca_file: no certificate in %s", cfg.CAFile)
-		}
-	}
-	if cfg.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert_file: %w", err)
-		}
-		t.Certificates = []tls.Certificate{cert}
-	}
-	return t, nil
 }
 
 func mechanism(cfg SASL) (sasl.Mechanism, error) {

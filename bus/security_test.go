@@ -90,18 +90,18 @@ func TestTLS(t *testing.T) {
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 	}))
 	cfg := busConfig(cluster.ListenAddrs()...)
-	cfg.TLS = bus.TLS{
+	cfg.TLS = config.TLS{
 		Enabled: true, CAFile: pki.ca, ServerName: "broker.test",
 		CertFile: pki.file("client.crt"), KeyFile: pki.file("client.key"),
 	}
 	pki.pair(t, "client")
 	roundTrip(t, cfg)
 
-	refused := map[string]func(*bus.TLS){
-		"another server name":    func(c *bus.TLS) { c.ServerName = "elsewhere.test" },
-		"an unknown authority":   func(c *bus.TLS) { c.CAFile = "" },
-		"no client certificate":  func(c *bus.TLS) { c.CertFile, c.KeyFile = "", "" },
-		"no encryption whatever": func(c *bus.TLS) { *c = bus.TLS{} },
+	refused := map[string]func(*config.TLS){
+		"another server name":    func(c *config.TLS) { c.ServerName = "elsewhere.test" },
+		"an unknown authority":   func(c *config.TLS) { c.CAFile = "" },
+		"no client certificate":  func(c *config.TLS) { c.CertFile, c.KeyFile = "", "" },
+		"no encryption whatever": func(c *config.TLS) { *c = config.TLS{} },
 	}
 	for name, change := range refused {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestUnusableTLSFilesAreNamed(t *testing.T) {
 	if err := os.WriteFile(notPEM, []byte("not a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for key, c := range map[string]bus.TLS{
+	for key, c := range map[string]config.TLS{
 		"tls.ca_file":   {Enabled: true, CAFile: notPEM},
 		"tls.cert_file": {Enabled: true, CertFile: notPEM, KeyFile: notPEM},
 	} {

@@ -23,7 +23,7 @@ type Config struct {
 	// Password of that user, by password_file or by environment.
 	Password config.Secret `yaml:"password"`
 	// TLS protects the connections.
-	TLS TLS `yaml:"tls"`
+	TLS config.TLS `yaml:"tls"`
 
 	// Cluster, when set, makes the tables ON CLUSTER of this name, each behind
 	// a Distributed table.
@@ -55,19 +55,6 @@ type Config struct {
 	HistoryTimeout time.Duration `yaml:"history_timeout"`
 	// MaxRows bounds the points that one query of series may return.
 	MaxRows int `yaml:"max_rows"`
-}
-
-// TLS says how connections to a server are protected.
-type TLS struct {
-	// Enabled turns TLS on.
-	Enabled bool `yaml:"enabled"`
-	// CAFile holds the certificates that are trusted, PEM; empty: the system's.
-	CAFile string `yaml:"ca_file"`
-	// CertFile and KeyFile identify this client, PEM; both or none.
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
-	// ServerName is expected in the server's certificate; empty: the host of the address.
-	ServerName string `yaml:"server_name"`
 }
 
 // DefaultConfig is a local server without a password.
@@ -124,9 +111,6 @@ func (c Config) Validate() config.Faults {
 	}
 	if c.MaxRows < 1 {
 		f.Add("max_rows", "must be at least 1")
-	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		f.Add("tls.cert_file", "must be given together with tls.key_file")
 	}
 	for _, d := range []struct {
 		key      string

@@ -38,7 +38,6 @@ func TestEveryFaultIsNamed(t *testing.T) {
 		"max_open_conns":  func(c *Config) { c.MaxOpenConns, c.MaxIdleConns = 1001, 1 },
 		"max_idle_conns":  func(c *Config) { c.MaxIdleConns = c.MaxOpenConns + 1 },
 		"max_rows":        func(c *Config) { c.MaxRows = 0 },
-		"tls.cert_file":   func(c *Config) { c.TLS.KeyFile = "key.pem" },
 		"text_ttl":        func(c *Config) { c.TextTTL = 11 * 365 * 24 * time.Hour }, // beyond 32-bit seconds it would wrap
 		"tombstone_ttl":   func(c *Config) { c.TombstoneTTL = 0 },
 		"conn_lifetime":   func(c *Config) { c.ConnLifetime = 0 },
@@ -80,13 +79,13 @@ func TestTLS(t *testing.T) {
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writeCertificate(t, cert, key)
 	cfg := DefaultConfig()
-	cfg.TLS = TLS{Enabled: true, CAFile: cert, CertFile: cert, KeyFile: key, ServerName: "clickhouse.example"}
+	cfg.TLS = config.TLS{Enabled: true, CAFile: cert, CertFile: cert, KeyFile: key, ServerName: "clickhouse.example"}
 	opts, err := options(cfg, nil)
 	must(t, err)
 	if opts.TLS.ServerName != "clickhouse.example" || opts.TLS.RootCAs == nil || len(opts.TLS.Certificates) != 1 || opts.TLS.InsecureSkipVerify {
 		t.Errorf("TLS %+v", opts.TLS)
 	}
-	for what, tls := range map[string]TLS{
+	for what, tls := range map[string]config.TLS{
 		"missing CA":  {Enabled: true, CAFile: filepath.Join(dir, "none.pem")},
 		"empty CA":    {Enabled: true, CAFile: key},
 		"missing key": {Enabled: true, CertFile: cert, KeyFile: filepath.Join(dir, "none.pem")},

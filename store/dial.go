@@ -1,13 +1,9 @@
 package store
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -37,11 +33,9 @@ func options(cfg Config, endpoint func() (url, token string, err error)) (*click
 	if cfg.Protocol == protocolHTTP {
 		opts.Protocol = clickhouse.HTTP
 	}
-	if cfg.TLS.Enabled {
-		var err error
-		if opts.TLS, err = tlsConfig(cfg.TLS); err != nil {
-			return nil, err
-		}
+	var err error
+	if opts.TLS, err = cfg.TLS.Client(); err != nil {
+		return nil, err
 	}
 	if cfg.Cluster != "" {
 		// Otherwise a Distributed table acknowledges rows before a shard has them.
@@ -97,25 +91,3 @@ func (t *embeddedTransport) RoundTrip(req *http.Request) (*http.Response, error)
 
 // CloseIdleConnections is how the driver lets go of a connection.
 func (t *embeddedTransport) CloseIdleConnections() { t.next.CloseIdleConnections() }
-
-func tlsConfig(cfg TLS) (*tls.Config, error) {
-	out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.ServerName}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the trusted certificates: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("no certificate in " + cfg.CAFile)
-		}
-	}
-	if cfg.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the client certificate: %w", err)
-		}
-		out.Certificates = []tls.Certificate{cert}
-	}
-	return out, nil
-}

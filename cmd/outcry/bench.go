@@ -91,9 +91,6 @@ func runBench(ctx context.Context, cfg benchConfig, out, progress io.Writer) err
 	whole := DefaultConfig()
 	whole.DataDir = cfg.Dir
 	whole.Kafka.Broker.Dir, whole.ClickHouse.Engine.Dir = cfg.Dir, cfg.Dir
-	if err := ensureEngine(ctx, whole, progress); err != nil {
-		return err
-	}
 	p, err := loadParts(whole, true)
 	if err != nil {
 		return err
@@ -123,16 +120,7 @@ func runBench(ctx context.Context, cfg benchConfig, out, progress io.Writer) err
 
 // bench builds the pipeline, lets the history settle, and runs the load.
 func (g *graph) bench(ctx context.Context, cfg benchConfig, p parts, m *meter, progress io.Writer) error {
-	if err := makeDataDir(g.cfg); err != nil {
-		return err
-	}
-	if err := g.host(ctx); err != nil {
-		return err
-	}
-	if err := g.connect(); err != nil {
-		return err
-	}
-	if err := g.prepare(ctx); err != nil {
+	if err := g.up(ctx, progress); err != nil {
 		return err
 	}
 	enricher, err := newEnricher(g.cfg.Analyze.Scorer, p.issues)

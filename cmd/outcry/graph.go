@@ -41,6 +41,24 @@ func newGraph(cfg Config, log *slog.Logger) *graph {
 	}
 }
 
+// up brings up what every role needs: the embedded parts in this process tree,
+// the clients of Kafka and ClickHouse, topics and tables.
+func (g *graph) up(ctx context.Context, progress io.Writer) error {
+	if err := ensureEngine(ctx, g.cfg, progress); err != nil {
+		return err
+	}
+	if err := makeDataDir(g.cfg); err != nil {
+		return err
+	}
+	if err := g.host(ctx); err != nil {
+		return err
+	}
+	if err := g.connect(); err != nil {
+		return err
+	}
+	return g.prepare(ctx)
+}
+
 // host runs the embedded broker and engine in this process tree, those of them
 // that the configuration asks for, and returns when they answer.
 func (g *graph) host(ctx context.Context) error {

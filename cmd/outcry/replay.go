@@ -120,25 +120,13 @@ func (g *graph) replay(ctx context.Context, cfg replay.Config, p parts, in io.Re
 // pipelineFor makes sure that somebody stores what is published: the process
 // that runs on the data directory already, shared servers, or this process.
 func (g *graph) pipelineFor(ctx context.Context, p parts, progress io.Writer) error {
-	if err := makeDataDir(g.cfg); err != nil {
-		return err
-	}
-	alone := !g.attached(ctx)
-	if alone {
-		if err := ensureEngine(ctx, g.cfg, progress); err != nil {
+	if g.attached(ctx) {
+		if err := makeDataDir(g.cfg); err != nil {
 			return err
 		}
-		if err := g.host(ctx); err != nil {
-			return err
-		}
+		return g.connect()
 	}
-	if err := g.connect(); err != nil {
-		return err
-	}
-	if !alone {
-		return nil
-	}
-	if err := g.prepare(ctx); err != nil {
+	if err := g.up(ctx, progress); err != nil {
 		return err
 	}
 	enricher, err := newEnricher(g.cfg.Analyze.Scorer, p.issues)

@@ -117,19 +117,7 @@ func (p parts) name() func(id string) string {
 
 // runAll starts every role and waits for the end of ctx.
 func (g *graph) runAll(ctx context.Context, out, progress io.Writer, p parts) error {
-	if err := ensureEngine(ctx, g.cfg, progress); err != nil {
-		return err
-	}
-	if err := makeDataDir(g.cfg); err != nil {
-		return err
-	}
-	if err := g.host(ctx); err != nil {
-		return err
-	}
-	if err := g.connect(); err != nil {
-		return err
-	}
-	if err := g.prepare(ctx); err != nil {
+	if err := g.up(ctx, progress); err != nil {
 		return err
 	}
 	enricher, err := newEnricher(g.cfg.Analyze.Scorer, p.issues)

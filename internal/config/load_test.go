@@ -57,7 +57,7 @@ type broker struct {
 	Brokers  []string `yaml:"brokers"`
 	User     string   `yaml:"user"`
 	Password Secret   `yaml:"password"`
-	TLS      tls      `yaml:"tls"`
+	TLS      tlsBlock `yaml:"tls"`
 }
 
 func (b broker) Validate() (f Faults) {
@@ -72,12 +72,12 @@ func (b broker) Validate() (f Faults) {
 	return f
 }
 
-type tls struct {
+type tlsBlock struct {
 	Enabled bool   `yaml:"enabled"`
 	CA      string `yaml:"ca_file"`
 }
 
-func (t tls) Validate() (f Faults) {
+func (t tlsBlock) Validate() (f Faults) {
 	if t.Enabled && t.CA == "" {
 		f.Add("ca_file", "must name a file")
 	}
