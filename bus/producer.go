@@ -102,14 +102,22 @@ func (p *Producer) Publish(ctx context.Context, msgs []Message) error {
 		}
 		pending = failed
 		if ctx.Err() == nil {
-			p.metrics.errors.Inc()
-			p.client.log.Warn("publishing failed, will send again", "topic", p.topic, "messages", len(pending), "attempt", attempt+1, "error", err)
+			p.tell(attempt+1, len(pending), err)
 		}
 		if !retry.wait(ctx) {
 			return fmt.Errorf("publish to %s: %d of %d messages not acknowledged: %w", p.topic, len(pending), len(msgs), errors.Join(ctx.Err(), err))
 		}
 	}
 	return nil
+}
+
+// tell counts every failed attempt and logs the first, second, fourth and so on:
+// while a broker is away the log is not flooded.
+func (p *Producer) tell(attempt, pending int, err error) {
+	p.metrics.errors.Inc()
+	if attempt&(attempt-1) == 0 {
+		p.client.log.Warn("publishing failed, will send again", "topic", p.topic, "messages", pending, "attempt", attempt, "error", err)
+	}
 }
 
 // smaller is the next limit to try where the cluster finds a request too large;

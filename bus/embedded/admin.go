@@ -109,15 +109,12 @@ func (b *Broker) recover(ctx context.Context, a *admin, l *limits) error {
 // earlier offset again, even from 0. A group would then skip what is published
 // until the numbers reach its old offset, and nobody could tell.
 func (b *Broker) repair(ctx context.Context, a *admin, group, topic string, partitions int) error {
-	numbers := make([]int, partitions)
-	for i := range numbers {
-		numbers[i] = i
-	}
-	ends, err := offsets.Of(ctx, a.client, topic, numbers...)
+	all := numbers(partitions)
+	ends, err := offsets.Of(ctx, a.client, topic, all...)
 	if err != nil {
 		return err
 	}
-	committed, err := offsets.Committed(ctx, a.client, group, topic, numbers...)
+	committed, err := offsets.Committed(ctx, a.client, group, topic, all...)
 	if err != nil {
 		return err
 	}
@@ -142,4 +139,13 @@ func (b *Broker) repair(ctx context.Context, a *admin, group, topic string, part
 	}
 	b.metrics.repaired.Add(float64(len(back)))
 	return nil
+}
+
+// numbers gives the partitions 0 to n−1.
+func numbers(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }

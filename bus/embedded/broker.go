@@ -8,7 +8,8 @@
 // given to every topic, and applied on a ticker; a cap on the sum of all topics;
 // a unix socket in a directory of mode 0700, with hostile frames refused;
 // publishing refused while the disk is nearly full; its warnings logged and
-// counted; fsync on demand; compaction replaced by one that survives a crash;
+// counted; fsync on demand; publishing held back while readers are so far behind
+// that retention would drop what they have not read; compaction replaced by one that survives a crash;
 // committed offsets that outlived their messages set back.
 //
 // Its limits: one node, one machine, no replication, no authentication beyond
@@ -105,9 +106,9 @@ type Broker struct {
 	ready   chan struct{}
 	fault   atomic.Pointer[error] // why publishing is refused, or nil
 
-	free         func(dir string) (uint64, error) // bytes free on the disk
-	freeInterval time.Duration                    // how often that is asked
-	dropInterval time.Duration                    // how often old data is dropped
+	free          func(dir string) (uint64, error) // bytes free on the disk
+	watchInterval time.Duration                    // how often that, and the readers, are looked at
+	dropInterval  time.Duration                    // how often old data is dropped
 }
 
 // New makes a broker; Run starts it.
@@ -126,9 +127,9 @@ func New(cfg Config, deps Deps) *Broker {
 		metrics: metrics,
 		ready:   make(chan struct{}),
 
-		free:         freeDisk,
-		freeInterval: freeInterval,
-		dropInterval: cfg.RetentionInterval,
+		free:          freeDisk,
+		watchInterval: watchInterval,
+		dropInterval:  cfg.RetentionInterval,
 	}
 }
 
@@ -190,9 +191,17 @@ func (b *Broker) Run(ctx context.Context) error {
 	}}
 	disk.check()
 	b.log.Info("embedded kafka is ready", "dir", logDir(b.cfg.Dir), "took", time.Since(started).Round(time.Millisecond))
+	b.metrics.capBytes.Set(float64(b.cfg.MaxBytes))
 	close(ln.open)
 	close(b.ready)
-	b.maintain(ctx, cluster, &carrier{admin: admin, dir: logDir(b.cfg.Dir)}, limits, disk)
+	m := &maintenance{
+		broker: b, cluster: cluster, limits: limits, disk: disk,
+		carry: &carrier{admin: admin, dir: logDir(b.cfg.Dir)},
+		backlog: &backlog{broker: b, admin: admin, limits: limits, refused: map[string]func(){}, refuse: func(topic string) func() {
+			return cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.ThrottlingQuotaExceeded, Count: -1}).Remove
+		}},
+	}
+	m.run(ctx)
 	return nil
 }
 

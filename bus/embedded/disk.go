@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// freeInterval is how often the free space is looked at. At 100 MB/s, far more
-// than is ever published, the default threshold is not written through between two looks.
-const freeInterval = 2 * time.Second
+// watchInterval is how often the disk and the readers are looked at. What can be
+// published meanwhile, 200 MB at the very most, fits into the default min_free_disk.
+const watchInterval = time.Second
 
 // diskWatch refuses publishing while the disk is nearly full. A disk that is
 // full in earnest would fail ClickHouse and the commit of offsets too.

@@ -101,12 +101,17 @@ func (l *limits) restore(topic string, limit topicLimit) {
 }
 
 // compacted gives the topics of which the latest of every key stays.
-func (l *limits) compacted() map[string]topicLimit {
+func (l *limits) compacted() map[string]topicLimit { return l.pick(true) }
+
+// expiring gives the others, whose messages are dropped by age and size.
+func (l *limits) expiring() map[string]topicLimit { return l.pick(false) }
+
+func (l *limits) pick(compacted bool) map[string]topicLimit {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found := map[string]topicLimit{}
 	for topic, limit := range l.topics {
-		if limit.compacted {
+		if limit.compacted == compacted {
 			found[topic] = limit
 		}
 	}

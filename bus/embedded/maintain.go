@@ -14,34 +14,50 @@ import (
 	"outcry/bus/internal/offsets"
 )
 
-// maintain drops old data and watches the disk until ctx ends. The broker's own
-// cleaner does not start after a restart.
-func (b *Broker) maintain(ctx context.Context, cluster *kfake.Cluster, carry *carrier, l *limits, disk *diskWatch) {
-	b.metrics.capBytes.Set(float64(b.cfg.MaxBytes))
-	retention := time.NewTicker(b.dropInterval)
-	defer retention.Stop()
-	space := time.NewTicker(b.freeInterval)
-	defer space.Stop()
+// maintenance is what goes on beside serving.
+type maintenance struct {
+	broker  *Broker
+	cluster *kfake.Cluster
+	limits  *limits
+	carry   *carrier
+	disk    *diskWatch
+	backlog *backlog
+}
+
+// run drops old data and watches the disk and the readers until ctx ends. The
+// broker's own cleaner does not start after a restart.
+func (m *maintenance) run(ctx context.Context) {
+	drop := time.NewTicker(m.broker.dropInterval)
+	defer drop.Stop()
+	watch := time.NewTicker(m.broker.watchInterval)
+	defer watch.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-space.C:
-			disk.check()
-		case <-retention.C:
-			carried := true
-			for topic, limit := range l.compacted() {
-				if err := carry.topic(ctx, topic, limit); err != nil && ctx.Err() == nil {
-					carried = false
-					b.log.Error("the latest of each key was not carried forward, will try again", "topic", topic, "error", err)
-				}
-			}
-			size := dirSize(logDir(b.cfg.Dir))
-			b.metrics.logBytes.Set(float64(size))
-			if carried || size > int64(b.cfg.MaxBytes) { // else it might drop the last of a key
-				cluster.ApplyRetention()
-			}
+		case <-watch.C:
+			m.disk.check()
+			m.backlog.check(ctx)
+		case <-drop.C:
+			m.drop(ctx)
 		}
+	}
+}
+
+// drop applies retention, unless it might drop the last message of a key, or
+// what nobody has read yet; not even then once the cap is reached.
+func (m *maintenance) drop(ctx context.Context) {
+	safe := !m.backlog.check(ctx)
+	for topic, limit := range m.limits.compacted() {
+		if err := m.carry.topic(ctx, topic, limit); err != nil && ctx.Err() == nil {
+			safe = false
+			m.broker.log.Error("the latest of each key was not carried forward, will try again", "topic", topic, "error", err)
+		}
+	}
+	size := dirSize(logDir(m.broker.cfg.Dir))
+	m.broker.metrics.logBytes.Set(float64(size))
+	if safe || size > int64(m.broker.cfg.MaxBytes) {
+		m.cluster.ApplyRetention()
 	}
 }
 

@@ -11,6 +11,7 @@ type Metrics struct {
 	capBytes      prometheus.Gauge
 	freeBytes     prometheus.Gauge
 	refusing      prometheus.Gauge
+	backlogged    prometheus.Gauge
 }
 
 // NewMetrics registers the metrics of the embedded broker.
@@ -38,6 +39,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			"The cap on the bytes that the broker's files may hold."),
 		freeBytes: gauge("disk_free_bytes",
 			"Bytes free on the disk of the data directory."),
+		backlogged: gauge("backlogged_topics",
+			"Topics to which publishing waits because their readers are far behind. Lasting means that the readers are down or too slow."),
 		refusing: gauge("refusing_writes",
 			"1 while publishing is refused because the disk is nearly full, else 0. Sources wait meanwhile."),
 	}
