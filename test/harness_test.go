@@ -83,13 +83,15 @@ func newSite(t *testing.T, extra string, files map[string]string) *site {
 			t.Errorf("stop the engine: %v", err)
 		}
 	})
-	kafka := "kafka: embedded"
+	// Sessions are short, or most of a test would be waiting for the dead.
+	const sessions = "consume: {session_timeout: 10s, rebalance_timeout: 15s, heartbeat_interval: 1s, handle_timeout: 8s}"
+	kafka := "kafka: {" + sessions + "}"
 	brokers := os.Getenv("OUTCRY_TEST_KAFKA")
 	if brokers == "" {
 		s.broker = testenv.StartBroker(t, s.dir)
 		brokers = s.broker.Addr
 	} else {
-		kafka = "kafka: {brokers: [\"" + strings.ReplaceAll(brokers, ",", `","`) + "\"]}"
+		kafka = "kafka: {brokers: [\"" + strings.ReplaceAll(brokers, ",", `","`) + "\"], " + sessions + "}"
 	}
 	s.write("agencies.yaml", fmt.Sprintf("agencies:\n  - {id: %s, name: Test agency, query: \"@%s\"}\n", s.agency, s.handle()))
 	for name, content := range files {
@@ -249,6 +251,12 @@ func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
 func (s *site) counted(source string, want uint64) {
 	s.t.Helper()
 	var rows, distinct uint64
+	defer func() {
+		if s.t.Failed() {
+			lag, err := s.bus.Lag(context.WithoutCancel(s.t.Context()), "outcry-analyze", bus.TopicPosts)
+			s.t.Logf("%d rows, %d distinct posts are stored; analyze has %d messages before it (%v)", rows, distinct, lag, err)
+		}
+	}()
 	within(s.t, 2*time.Minute, fmt.Sprintf("%d distinct posts of %s are stored", want, source), func() bool {
 		var err error
 		rows, distinct, err = s.store.CountMentions(s.t.Context(), source)

@@ -45,6 +45,22 @@ func (a *admin) topics(ctx context.Context) (map[string]int, error) {
 	return found, nil
 }
 
+// groups gives the name of every consumer group.
+func (a *admin) groups(ctx context.Context) ([]string, error) {
+	res, err := a.client.ListGroups(ctx, &kafka.ListGroupsRequest{})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list groups: %w", err)
+	}
+	var names []string
+	for _, g := range res.Groups {
+		names = append(names, g.GroupID)
+	}
+	return names, nil
+}
+
 // limit asks what a topic was created with.
 func (a *admin) limit(ctx context.Context, topic string, partitions int) (topicLimit, error) {
 	res, err := a.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{
@@ -81,12 +97,9 @@ func (b *Broker) recover(ctx context.Context, a *admin, l *limits) error {
 	if err != nil {
 		return err
 	}
-	groups, err := a.client.ListGroups(ctx, &kafka.ListGroupsRequest{})
-	if err == nil {
-		err = groups.Error
-	}
+	groups, err := a.groups(ctx)
 	if err != nil {
-		return fmt.Errorf("list groups: %w", err)
+		return err
 	}
 	for topic, partitions := range topics {
 		limit, err := a.limit(ctx, topic, partitions)
@@ -94,10 +107,10 @@ func (b *Broker) recover(ctx context.Context, a *admin, l *limits) error {
 			return err
 		}
 		l.restore(topic, limit)
-		for _, group := range groups.Groups {
-			if err := b.repair(ctx, a, group.GroupID, topic, partitions); err != nil {
+		for _, group := range groups {
+			if err := b.repair(ctx, a, group, topic, partitions); err != nil {
 				// Not fatal: members of the group look for themselves as well.
-				b.log.Error("committed offsets were not checked", "group", group.GroupID, "topic", topic, "error", err)
+				b.log.Error("committed offsets were not checked", "group", group, "topic", topic, "error", err)
 			}
 		}
 	}

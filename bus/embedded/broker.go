@@ -10,7 +10,8 @@
 // publishing refused while the disk is nearly full; its warnings logged and
 // counted; fsync on demand; publishing held back while readers are so far behind
 // that retention would drop what they have not read; compaction replaced by one that survives a crash;
-// committed offsets that outlived their messages set back.
+// committed offsets that outlived their messages set back; members of groups that
+// died while they joined dropped.
 //
 // Its limits: one node, one machine, no replication, no authentication beyond
 // file permissions. For more, use Apache Kafka.
@@ -190,12 +191,14 @@ func (b *Broker) Run(ctx context.Context) error {
 		return cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.KafkaStorageError, Count: -1}).Remove
 	}}
 	disk.check()
+	ghosts := &ghosts{broker: b, admin: admin}
+	ghosts.watch(cluster)
 	b.log.Info("embedded kafka is ready", "dir", logDir(b.cfg.Dir), "took", time.Since(started).Round(time.Millisecond))
 	b.metrics.capBytes.Set(float64(b.cfg.MaxBytes))
 	close(ln.open)
 	close(b.ready)
 	m := &maintenance{
-		broker: b, cluster: cluster, limits: limits, disk: disk,
+		broker: b, cluster: cluster, limits: limits, disk: disk, ghosts: ghosts,
 		carry: &carrier{admin: admin, dir: logDir(b.cfg.Dir)},
 		backlog: &backlog{broker: b, admin: admin, limits: limits, refused: map[string]func(){}, refuse: func(topic string) func() {
 			return cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.ThrottlingQuotaExceeded, Count: -1}).Remove

@@ -22,9 +22,10 @@ type maintenance struct {
 	carry   *carrier
 	disk    *diskWatch
 	backlog *backlog
+	ghosts  *ghosts
 }
 
-// run drops old data and watches the disk and the readers until ctx ends. The
+// run drops old data and watches the disk, the readers and their groups until ctx ends. The
 // broker's own cleaner does not start after a restart.
 func (m *maintenance) run(ctx context.Context) {
 	drop := time.NewTicker(m.broker.dropInterval)
@@ -38,6 +39,7 @@ func (m *maintenance) run(ctx context.Context) {
 		case <-watch.C:
 			m.disk.check()
 			m.backlog.check(ctx)
+			m.ghosts.check(ctx)
 		case <-drop.C:
 			m.drop(ctx)
 		}

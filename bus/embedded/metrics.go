@@ -7,6 +7,7 @@ type Metrics struct {
 	refusedFrames prometheus.Counter
 	warnings      prometheus.Counter
 	repaired      prometheus.Counter
+	ghosts        prometheus.Counter
 	logBytes      prometheus.Gauge
 	capBytes      prometheus.Gauge
 	freeBytes     prometheus.Gauge
@@ -33,6 +34,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			"Warnings and errors of the broker, which are in the log. A rise means a failing disk or damaged data."),
 		repaired: counter("repaired_offsets_total",
 			"Committed offsets that lay beyond the end of their log at start and were set back. A rise means that the log was cut: damage, or all of it expired."),
+		ghosts: counter("dropped_members_total",
+			"Members of consumer groups that died while they joined and were dropped. Each had held up its partitions until then."),
 		logBytes: gauge("log_bytes",
 			"Bytes that the broker's files hold. Near outcry_broker_log_bytes_max the oldest messages go before their time."),
 		capBytes: gauge("log_bytes_max",
