@@ -31,7 +31,7 @@ type Config struct {
 // DefaultConfig is right for one agency and for some hundred.
 func DefaultConfig() Config {
 	return Config{
-		Interval:      5 * time.Second,
+		Interval:      2 * time.Second,
 		Delay:         10 * time.Second,
 		History:       28 * 24 * time.Hour,
 		MaxSeries:     2000,
