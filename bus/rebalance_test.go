@@ -50,6 +50,9 @@ func TestRebalancesLoseNothing(t *testing.T) {
 	topic := newTopic(t, addrs, 6)
 	producer, _ := newClient(t, busConfig(addrs...))
 	cfg, got := groupConfig(topic), newLedger()
+	// Long enough that only the protocol decides, not the load of the machine.
+	cfg.SessionTimeout, cfg.RebalanceTimeout = time.Minute, 2*time.Minute
+	cfg.HandleTimeout, cfg.DrainTimeout = 30*time.Second, 30*time.Second
 	member := func() (stop func()) {
 		c, _ := newClient(t, busConfig(addrs...))
 		return start(t, func(ctx context.Context) error { return c.Consume(ctx, cfg, got.handle) })
