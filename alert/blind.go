@@ -47,7 +47,7 @@ func sightOf(rows []post.SourceHealth, now time.Time, timeout time.Duration) sig
 		case now.Sub(h.At) > timeout:
 			unreported++
 			s.blind[h.Source] = "not reported since " + clockTime(h.At) + ": is ingest running?"
-		case h.State == post.SourceBackoff, h.State == post.SourceStalled:
+		case h.State == post.SourceBackoff, h.State == post.SourceStalled, h.State == post.SourceFailed:
 			s.blind[h.Source] = describe(h)
 		case h.State == post.SourceGap:
 			s.gap = true
@@ -61,8 +61,11 @@ func sightOf(rows []post.SourceHealth, now time.Time, timeout time.Duration) sig
 
 func describe(h post.SourceHealth) string {
 	text := "stalled"
-	if h.State == post.SourceBackoff {
+	switch h.State {
+	case post.SourceBackoff:
 		text = "failing"
+	case post.SourceFailed:
+		text = "failed for good"
 	}
 	if !h.LastEvent.IsZero() {
 		text += ", last event " + clockTime(h.LastEvent)

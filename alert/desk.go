@@ -69,8 +69,10 @@ func (k *desk) serve(ctx context.Context, q *counter) {
 		if !ok {
 			return
 		}
-		k.metrics.queued(q.receiver.Name, left)
+		// The one under way waits too, as long as its receiver does not accept it.
+		k.metrics.queued(q.receiver.Name, left+1)
 		k.deliver(ctx, q.receiver, c)
+		k.metrics.queued(q.receiver.Name, left)
 	}
 }
 

@@ -47,7 +47,7 @@ func (s *Store) insert(ctx context.Context, t target, fill func(driver.Batch) er
 	rows, err := s.send(ctx, t, fill)
 	s.metrics.inserted(t.table, rows, time.Since(start), err)
 	if err != nil {
-		return fmt.Errorf("insert %d rows into %s: %w", rows, t.table, err)
+		return fmt.Errorf("insert into %s: %w", t.table, err)
 	}
 	return nil
 }

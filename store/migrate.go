@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -23,7 +24,8 @@ var errLocked = errors.New("another process is migrating")
 const (
 	lockTable = "schema_lock"
 	// A lock older than this was left by a runner that died.
-	lockLease = 10 * time.Minute
+	lockLease         = 10 * time.Minute
+	lockLeaseEmbedded = 20 * time.Second
 	// The codes of ClickHouse that matter here.
 	codeTableExists = 57
 )
@@ -135,6 +137,7 @@ func (s *Store) followTextTTL(ctx context.Context) error {
 
 // lock waits until this process is the one that migrates.
 func (s *Store) lock(ctx context.Context) error {
+	var waiting sync.Once
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := s.tryLock(ctx)
 		if err != nil && !errors.Is(err, errLocked) {
@@ -143,12 +146,24 @@ func (s *Store) lock(ctx context.Context) error {
 		return struct{}{}, err
 	}, backoff.WithBackOff(backoff.NewConstantBackOff(200*time.Millisecond)), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(error, time.Duration) {
-			s.log.Debug("waiting for another process to migrate")
+			waiting.Do(func() { s.log.Info("waiting for another process to migrate", "at_most", s.lease()) })
 		}))
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("another process migrates, or was killed while it did; its lock ends after %s: %w", s.lease(), err)
+	}
 	return err
 }
 
-func (s *Store) tryLock(ctx context.Context) error { return s.tryLockAfter(ctx, lockLease) }
+// lease is the age at which a lock was left behind. On one machine a migration
+// takes a moment, and a killed one must not keep the next start waiting for long.
+func (s *Store) lease() time.Duration {
+	if s.embedded {
+		return lockLeaseEmbedded
+	}
+	return lockLease
+}
+
+func (s *Store) tryLock(ctx context.Context) error { return s.tryLockAfter(ctx, s.lease()) }
 
 // tryLockAfter also removes a lock that is older than lease, for the next try.
 func (s *Store) tryLockAfter(ctx context.Context, lease time.Duration) error {

@@ -20,6 +20,8 @@ type Store struct {
 	admin   driver.Conn // on the server's default database: ours may not exist yet
 	layout  layout
 	now     func() time.Time
+
+	embedded bool // the engine is the embedded one
 }
 
 // Deps is what a Store needs from outside.
@@ -36,7 +38,7 @@ func New(cfg Config, deps Deps) (*Store, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{cfg: cfg, log: deps.Log.With("component", "store"), metrics: deps.Metrics, layout: newLayout(cfg), now: time.Now}
+	s := &Store{cfg: cfg, log: deps.Log.With("component", "store"), metrics: deps.Metrics, layout: newLayout(cfg), now: time.Now, embedded: deps.Endpoint != nil}
 	opts, err := options(cfg, deps.Endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection to ClickHouse: %w", err)

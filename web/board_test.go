@@ -202,6 +202,7 @@ func TestAllClearIsWithheld(t *testing.T) {
 		{"none reported", nil, "", false},
 		{"one is silent", with(func(h *post.SourceHealth) { h.State = post.SourceStalled }), "", false},
 		{"one failed", with(func(h *post.SourceHealth) { h.State = post.SourceBackoff }), "", false},
+		{"one failed for good", with(func(h *post.SourceHealth) { h.State = post.SourceFailed }), "", false},
 		{"one has a gap", with(func(h *post.SourceHealth) { h.State, h.GapFrom = post.SourceGap, noon.Add(-time.Hour) }), "", false},
 		{"one stopped reporting", with(func(h *post.SourceHealth) { h.At = noon.Add(-4 * time.Minute) }), "", false},
 		{"alerts are not known", []post.SourceHealth{running}, readAlerts, false},

@@ -291,6 +291,8 @@ func judgeSource(h post.SourceHealth, now time.Time, stale time.Duration) source
 		s.Blind, s.Why, s.Since = true, "failed and is being restarted", h.LastEvent
 	case h.State == post.SourceStalled:
 		s.Blind, s.Why, s.Since = true, "is connected but silent", h.LastEvent
+	case h.State == post.SourceFailed:
+		s.Blind, s.Why, s.Since = true, "failed and cannot be restarted", h.LastEvent
 	case h.State == post.SourceGap:
 		s.Blind, s.Why, s.Since = true, "may have missed posts", h.GapFrom
 	}

@@ -176,9 +176,10 @@ func strength(n int) float32 {
 
 // Reason is a place in a text where a wording was found, and what it counts for.
 type Reason struct {
-	For        string // "complaint", "no complaint", or the id of an issue or touch point
-	Wording    string // as issues.yaml has it, in the query language
-	Start, End int    // byte offsets into the text
+	For     string `json:"for"`     // "complaint", "no complaint", or the id of an issue or touch point
+	Wording string `json:"wording"` // as issues.yaml has it, in the query language
+	Start   int    `json:"start"`   // byte offsets into the text
+	End     int    `json:"end"`
 }
 
 // Explain gives every place in text where a wording was found that counts in

@@ -66,6 +66,7 @@ func (g *graph) host(ctx context.Context) error {
 	if g.cfg.Kafka.Embedded() {
 		b := broker.New(g.cfg.Kafka.Broker, broker.Deps{Log: g.log, Metrics: broker.NewMetrics(g.registry)})
 		g.actors.start("embedded Kafka", b.Run)
+		g.health.Register("kafka-disk", func(context.Context) error { return b.Err() })
 		waits = append(waits, b.Ready())
 	}
 	if g.cfg.ClickHouse.Embedded() {
@@ -166,8 +167,28 @@ func (g *graph) prepare(ctx context.Context) error {
 	defer cancel()
 	topics := make(chan error, 1)
 	go func() { topics <- g.bus.CreateTopics(ctx) }()
-	err := g.store.Migrate(ctx)
+	err := g.migrate(ctx)
 	return errors.Join(err, <-topics)
+}
+
+// migratePause is how long a ClickHouse that does not answer is left alone.
+const migratePause = 2 * time.Second
+
+// migrate brings the schema up to date, and waits for a ClickHouse that does not
+// answer yet, as servers that start together do.
+func (g *graph) migrate(ctx context.Context) error {
+	for {
+		err := g.store.Migrate(ctx)
+		if _, refused := errors.AsType[*net.OpError](err); !refused {
+			return err
+		}
+		g.log.Warn("waiting for ClickHouse", "component", "store", "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(migratePause):
+		}
+	}
 }
 
 // ensureEngine fetches the embedded engine where it is needed and missing.

@@ -2,7 +2,7 @@ CREATE TABLE IF NOT EXISTS {{local "source_health"}}{{.OnCluster}}
 (
     at         DateTime64(3, 'UTC')   COMMENT 'When this was so',
     source     LowCardinality(String) COMMENT 'Source instance',
-    state      LowCardinality(String) COMMENT 'running, backoff, stalled, gap or finished',
+    state      LowCardinality(String) COMMENT 'running, backoff, stalled, gap, failed or finished',
     last_event DateTime64(3, 'UTC')   COMMENT 'When the source last gave an event; 1970-01-01 for never',
     gap_from   DateTime64(3, 'UTC')   COMMENT 'In state gap: posts between this time and at may be missing; otherwise 1970-01-01',
     received   UInt64                 COMMENT 'Events received since the process started',
