@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,7 @@ import (
 // newRoleCommand makes the command of one role in a process of its own. It uses
 // shared servers, or the embedded parts that `outcry run` or another role keeps
 // on the same data directory.
-func newRoleCommand(role, short, long string, add func(g *graph, p parts, in io.Reader, out io.Writer) error) *cobra.Command {
+func newRoleCommand(role, short, long string, add func(ctx context.Context, g *graph, p parts, in io.Reader, out io.Writer) error) *cobra.Command {
 	return &cobra.Command{
 		Use:   role,
 		Short: short,
@@ -33,7 +34,7 @@ func newRoleCommand(role, short, long string, add func(g *graph, p parts, in io.
 			g := newGraph(cfg, log)
 			defer func() { err = errors.Join(err, g.close()) }()
 			return g.runRole(cmd.Context(), func() error {
-				return add(g, p, cmd.InOrStdin(), cmd.OutOrStdout())
+				return add(cmd.Context(), g, p, cmd.InOrStdin(), cmd.OutOrStdout())
 			})
 		},
 	}
@@ -63,7 +64,7 @@ func (g *graph) runRole(ctx context.Context, add func() error) error {
 func newIngestCommand() *cobra.Command {
 	return newRoleCommand("ingest", "Read the sources and publish to Kafka",
 		"Read the configured sources, keep the posts that concern an agency, and publish\nthem to Kafka. Several may run; a post that two of them read counts once.",
-		func(g *graph, p parts, in io.Reader, _ io.Writer) error {
+		func(_ context.Context, g *graph, p parts, in io.Reader, _ io.Writer) error {
 			list, err := g.buildSources(in)
 			if err != nil {
 				return err
@@ -75,7 +76,7 @@ func newIngestCommand() *cobra.Command {
 func newAnalyzeCommand() *cobra.Command {
 	return newRoleCommand("analyze", "Score posts and store them in ClickHouse",
 		"Take posts from Kafka, score them and store them in ClickHouse. Several share the\nwork, as many as the topic has partitions.",
-		func(g *graph, p parts, _ io.Reader, _ io.Writer) error {
+		func(_ context.Context, g *graph, p parts, _ io.Reader, _ io.Writer) error {
 			enricher, err := newEnricher(g.cfg.Analyze.Scorer, p.issues)
 			if err != nil {
 				return err
@@ -88,14 +89,23 @@ func newAnalyzeCommand() *cobra.Command {
 func newAlertCommand() *cobra.Command {
 	return newRoleCommand("alert", "Evaluate the rules and tell the receivers",
 		"Evaluate the rules and tell the receivers. Several may run: one evaluates, the\nothers stand by and take over.",
-		func(g *graph, p parts, _ io.Reader, out io.Writer) error { return g.addAlert(p, out) })
+		func(_ context.Context, g *graph, p parts, _ io.Reader, out io.Writer) error {
+			return g.addAlert(p, out)
+		})
 }
 
 func newWebCommand() *cobra.Command {
 	cmd := newRoleCommand("web", "Serve the board and the API",
 		"Serve the live board, the JSON API, metrics and health.",
-		func(g *graph, p parts, _ io.Reader, _ io.Writer) error {
-			_, err := g.addWeb(p)
+		func(ctx context.Context, g *graph, p parts, _ io.Reader, out io.Writer) error {
+			board, err := g.addWeb(p)
+			if err != nil {
+				return err
+			}
+			if err := g.actors.until(ctx, board.Ready()); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(out, "The board: %s\n", board.URL())
 			return err
 		})
 	cmd.Flags().String("listen", "", "address of the board, host:port (default 127.0.0.1:8080)")

@@ -16,7 +16,7 @@ set -euo pipefail
 shopt -s inherit_errexit # a failure inside $(…) is a failure
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-jars=${OUTCRY_KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/outcry/kafka-jars}
+jars=${OUTCRY_TEST_KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/outcry/kafka-jars}
 
 fetch() {
 	local stamp=$jars/pom.xml
