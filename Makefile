@@ -41,7 +41,8 @@ test-race: setup ## the same under the race detector (needs a C compiler)
 	OUTCRY_TEST_ENGINE=required CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 test-kafka: setup ## bus and pipeline against a real Apache Kafka (OUTCRY_TEST_KAFKA, or Maven and Java 17)
-	OUTCRY_TEST_ENGINE=required OUTCRY_TEST_SLOW=1 test/kafka/run.sh $(GO) test -timeout 15m ./bus/... ./test/...
+	@# One package at a time: some of them take the broker away.
+	OUTCRY_TEST_ENGINE=required OUTCRY_TEST_SLOW=1 test/kafka/run.sh $(GO) test -p 1 -timeout 15m ./bus/... ./test/...
 
 test-browser: ## the board in a real browser (Chromium and npm)
 	npm ci --prefix test/browser --no-audit --no-fund
