@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/errgroup"
 
 	"outcry/analyze/sentiment"
 	"outcry/internal/config"
@@ -144,9 +145,7 @@ func (a *Analyzer) Handle(ctx context.Context, batch []Message) error {
 		return err
 	}
 	a.deps.Metrics.deadLettered(b.letters)
-	if err := a.persist(ctx, whatMentions, len(b.mentions), func(ctx context.Context) error {
-		return a.deps.Sink.InsertMentions(ctx, b.mentions)
-	}); err != nil {
+	if err := a.persistMentions(ctx, b.mentions); err != nil {
 		return err
 	}
 	a.deps.Metrics.storedMentions(b.mentions, a.deps.Now())
@@ -158,6 +157,30 @@ func (a *Analyzer) Handle(ctx context.Context, batch []Message) error {
 	}
 	a.deps.Metrics.storedDeletes(len(b.deletes))
 	return nil
+}
+
+// leastPart is how many mentions are worth an insert of their own.
+const leastPart = 2500
+
+// persistMentions stores mentions in parts at once, as many as there are workers:
+// ClickHouse gives an insert one processor. What is stored in which order does
+// not matter, since a row carries its version.
+func (a *Analyzer) persistMentions(ctx context.Context, mentions []post.Mention) error {
+	parts := max(1, min(a.cfg.Workers, len(mentions)/leastPart))
+	if parts == 1 {
+		return a.persistPart(ctx, mentions)
+	}
+	var all errgroup.Group
+	for part := range slices.Chunk(mentions, (len(mentions)+parts-1)/parts) {
+		all.Go(func() error { return a.persistPart(ctx, part) })
+	}
+	return all.Wait()
+}
+
+func (a *Analyzer) persistPart(ctx context.Context, part []post.Mention) error {
+	return a.persist(ctx, whatMentions, len(part), func(ctx context.Context) error {
+		return a.deps.Sink.InsertMentions(ctx, part)
+	})
 }
 
 // persist retries what must not be lost until it succeeds or ctx ends.
