@@ -19,7 +19,7 @@ TARGETS := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 linux-amd64-noengin
 LINTER_VERSION := v2.15.0
 LINTER         := bin/tools/golangci-lint-$(LINTER_VERSION)
 
-.PHONY: help build run test lint dist setup test-race test-kafka test-browser test-clients fuzz bench check clean
+.PHONY: help build run test lint dist setup test-race test-kafka test-browser test-clients test-ops fuzz bench check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-browser: ## the board in a real browser (Chromium and npm)
 
 test-clients: setup ## the engine's HTTP interface with clients of others (Python 3.10 with venv and pip, curl)
 	test/clients/run.sh
+
+test-ops: ## the files for Prometheus and Alertmanager with their own tools (promtool, amtool, alertmanager, curl)
+	test/ops/run.sh
 
 fuzz: ## every fuzz test for FUZZTIME (10s)
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
