@@ -17,7 +17,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 outcry=${OUTCRY_TEST_BINARY:-$here/../../bin/outcry}
 dir=$(mktemp -d)
 pid=
-trap 'stop KILL; rm -rf "$dir"' EXIT
+trap 'stop KILL || true; rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM # by way of EXIT
 
 # stop SIGNAL ends the program, waits until it is gone and gives its exit code.
