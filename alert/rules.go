@@ -61,16 +61,8 @@ type Rule struct {
 	Annotations map[string]string `yaml:"annotations,omitempty"`
 }
 
-// LoadRules reads a file of rules. The error names every fault with its line.
-func LoadRules(path string) ([]Rule, error) {
-	var f RuleFile
-	if err := config.Load(path, &f, config.Options{}); err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
-	return f.Rules, nil
-}
-
-// ParseRules is LoadRules for a file in memory; name stands for it in faults.
+// ParseRules reads a file of rules; name stands for it in the error, which names
+// every fault with its line.
 func ParseRules(name string, data []byte) ([]Rule, error) {
 	var f RuleFile
 	if err := config.LoadBytes(name, data, &f, config.Options{}); err != nil {

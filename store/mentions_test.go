@@ -211,28 +211,6 @@ func TestExemplarsAreDistinctComplaints(t *testing.T) {
 	}
 }
 
-func TestLatencyIsFromArrivalToTheFirstInsert(t *testing.T) {
-	s := newStore(t)
-	if _, _, _, n, err := s.Latency(t.Context(), "test"); n != 0 || err != nil {
-		t.Errorf("nothing stored: n = %d, %v", n, err)
-	}
-	stored := noon.Add(time.Hour)
-	s.now = func() time.Time { return stored }
-	var batch []post.Mention
-	for i := range 100 {
-		wait := time.Duration(i+1) * 10 * time.Millisecond
-		batch = append(batch, mention(post.Key(i+1), noon, func(m *post.Mention) { m.Arrived = stored.Add(-wait) }))
-	}
-	must(t, s.InsertMentions(t.Context(), batch))
-	stored = stored.Add(time.Hour)
-	must(t, s.InsertMentions(t.Context(), batch)) // delivered again, much later
-	p50, p95, p99, n, err := s.Latency(t.Context(), "test")
-	must(t, err)
-	if n != 100 || p50 < 490*time.Millisecond || p50 > 520*time.Millisecond || p95 < p50 || p99 < 980*time.Millisecond || p99 > time.Second {
-		t.Errorf("p50 %v, p95 %v, p99 %v over %d posts; want about 0.5 s, 0.95 s, 0.99 s over 100", p50, p95, p99, n)
-	}
-}
-
 func TestCountsStayTheSameAboveWhatIsExact(t *testing.T) {
 	s := newStore(t)
 	const n = 30_000 // in one minute, more than a state keeps exactly
